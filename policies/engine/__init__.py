@@ -1,0 +1,1 @@
+"""The policy language and the values that cross borders under it. Nothing here opens a socket, a database or a page."""

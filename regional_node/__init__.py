@@ -1,0 +1,1 @@
+"""A regional node: keeps its jurisdiction's people, and lets out only what its own policies permit."""
