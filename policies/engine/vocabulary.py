@@ -91,6 +91,7 @@ class Purpose(StrEnum):
     SALES = "sales"
     EMPLOYMENT = "employment"
     FEDERATION_INDEX = "functional.federation_index"  # ours: pseudonymous keys kept at the index
+    PUBLIC_SECURITY = "public_security"  # ours: what some adequacy decisions leave out
 
 
 class Shape(StrEnum):

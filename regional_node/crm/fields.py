@@ -40,7 +40,7 @@ class RecordType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
-    """One field. `domain` None with type TERM: declared by the region (settings). `searchable`: has a blind index or name tokens."""
+    """One field. `domain` None with type TERM: declared by the region (settings). `searchable`: a blind index or name tokens."""
 
     name: str
     type: FieldType

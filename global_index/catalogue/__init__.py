@@ -1,0 +1,1 @@
+"""What the index publishes: tables, columns, regions, roles. Values only."""

@@ -1,0 +1,1 @@
+"""What an analyst's notebook imports. It imports nothing of the tower."""

@@ -1,0 +1,1 @@
+"""What the index serves over gRPC: the federation's membership."""

@@ -1,0 +1,1 @@
+"""The store of the index. No table here has a personal column."""

@@ -1,0 +1,1 @@
+"""The migrations of the index's store, applied by `global-index migrate`. They import no live code."""

@@ -1,0 +1,118 @@
+"""Policies compiled for one law and one kind of request: slots, rules by effect, forms. It decides nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from policies.engine.conditions import Closure, Slots, compile_term
+from policies.engine.decision import Obligation, RuleRef
+from policies.engine.derived import DERIVED
+from policies.engine.document import Policy
+from policies.engine.facts import CATEGORIES, Reader, reader_of
+from policies.engine.mechanisms import Mechanisms, compile_mechanisms
+from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
+from policies.engine.terms import Every
+from policies.engine.vocabulary import Effect, Form
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One policy compiled. `start` and `end` are ordinals; `forms` maps every known category it speaks of to its form."""
+
+    policy: Policy
+    ref: RuleRef
+    start: int
+    end: int
+    holds: Closure
+    term: Every
+    reasons: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+    forms: Mapping[str, Form]
+    has_forms: bool
+
+
+Stated: TypeAlias = tuple[int, tuple[str, ...], Reader, str]
+"""A slot, the rest of its path below the first word, its reader and the whole path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Everything that one law says of one kind. `stated` groups the facts to read by the first word of their path."""
+
+    jurisdiction: Jurisdiction
+    slots: Slots
+    stated: tuple[tuple[str, tuple[Stated, ...]], ...]
+    derived: tuple[tuple[int, str], ...]
+    mechanisms: Mechanisms | None
+    objections: tuple[Rule, ...]
+    reviews: tuple[Rule, ...]
+    permits: tuple[Rule, ...]
+    duties: tuple[Rule, ...]
+    obligations: Mapping[str, ObligationSpec]
+    size: int
+
+
+def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, registry: Registry) -> Section:
+    """Compile the policies of one law and kind, in their order."""
+    slots = Slots(dict(registry.facts))
+    rules = [_rule(policy, slots) for policy in policies]
+    mechanisms = None
+    if any(path.startswith("mechanisms.") for path in slots.numbers):
+        mechanisms = compile_mechanisms(registry, jurisdiction.code, slots)
+    stated: dict[str, list[Stated]] = {}
+    derived: list[tuple[int, str]] = []
+    for path, number in slots.numbers.items():
+        if path in DERIVED:
+            derived.append((number, path))
+        else:
+            spec = slots.spec(path)
+            stated.setdefault(spec.keys[0], []).append((number, spec.keys[1:], reader_of(spec), path))
+    return Section(
+        jurisdiction=jurisdiction,
+        slots=slots,
+        stated=tuple((head, tuple(facts)) for head, facts in stated.items()),
+        derived=tuple(derived),
+        mechanisms=mechanisms,
+        objections=_of(rules, Effect.PROHIBIT),
+        reviews=_of(rules, Effect.REVIEW),
+        permits=_of(rules, Effect.PERMIT),
+        duties=_of(rules, Effect.OBLIGE),
+        obligations=registry.obligations,
+        size=len(slots.numbers),
+    )
+
+
+def _of(rules: Sequence[Rule], effect: Effect) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.policy.effect is effect)
+
+
+def _rule(policy: Policy, slots: Slots) -> Rule:
+    return Rule(
+        policy=policy,
+        ref=policy.ref,
+        start=policy.start.toordinal(),
+        end=policy.end.toordinal(),
+        holds=compile_term(policy.when, slots),
+        term=policy.when,
+        reasons=policy.reasons,
+        obligations=tuple(Obligation(name=d.name, arguments=d.arguments, rule=policy.ref) for d in policy.duties),
+        forms=_forms(policy.categories),
+        has_forms=bool(policy.categories),
+    )
+
+
+def _forms(categories: Mapping[str, Form]) -> dict[str, Form]:
+    """The form of every known category: the most specific key of the policy that covers it."""
+    forms: dict[str, Form] = {}
+    for category in CATEGORIES:
+        key = category
+        while key and key not in categories:
+            key = key.rpartition(".")[0]
+        if key:
+            forms[category] = categories[key]
+    return forms
+
+
+def blank(section: Section) -> list[Any]:
+    """Slots with nothing known yet."""
+    return [None] * section.size

@@ -1,0 +1,339 @@
+"""The one place that knows all rooms of a node: it makes a home, opens its store and keys, and puts the use cases together.
+
+Nothing imports it but the commands and `serving`.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import uuid_utils
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import Engine
+
+import policies as shipped
+from chassis.database import migrate, open_database, require_current
+from chassis.settings import write_settings
+from chassis.web.accounts import Accounts
+from chassis.web.sessions import Sessions, Tokens
+from policies.engine.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from policies.engine.errors import Code, DomicileError
+from policies.engine.readings import SubjectClass
+from protos.certificates import write_private
+from regional_node.crm.domains import Domains
+from regional_node.crm.roles import Role
+from regional_node.egress.gate import Gate, Randomness, Subject
+from regional_node.egress.importers import ImporterRegister
+from regional_node.egress.policy_source import PolicySource
+from regional_node.egress.requests import NodeIdentity
+from regional_node.rpc import joining
+from regional_node.settings import NodeSettings
+from regional_node.storage.accounts import StoredPrivacyAccount, StoredSpentTickets
+from regional_node.storage.feed import StoredFeed
+from regional_node.storage.imports import SqlImportJournal
+from regional_node.storage.keys import INDEX_SECRET, PSEUDONYM_SECRET, FileKeys, create_keys
+from regional_node.storage.ledger import StoredLedger
+from regional_node.storage.projection import Projection
+from regional_node.storage.projection_rates import load_rates
+from regional_node.storage.reads import SqlReadTrail
+from regional_node.storage.sealing import Indexer, Sealer
+from regional_node.storage.tables import sign_in
+from regional_node.storage.units import SqlUnits
+from regional_node.usecases.editing import Editing
+from regional_node.usecases.imports.run import Progress, Tools
+from regional_node.usecases.imports.values import Region
+
+MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
+PROGRAM = "regional-node"
+_LEDGER_KEY = Path("keys") / "ledger.key"
+_EMPTY_REGISTER = "# Who may receive what leaves this region. An organisation that is not here is denied.\nimporters: []\n"
+_LEDGER_MESSAGE = b"domicile: this person, in this region's ledger"
+
+
+def now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A UUIDv7 as 32 hexadecimal digits."""
+    return uuid_utils.uuid7().hex
+
+
+def domains_of(settings: NodeSettings) -> Domains:
+    """What the region declares."""
+    return Domains(
+        countries=settings.countries,
+        currencies=settings.currencies,
+        languages=settings.languages,
+        time_zones=settings.time_zones,
+        pipelines=settings.pipelines,
+        stages=settings.stages,
+        products=settings.products,
+    )
+
+
+def reading_domains(settings: NodeSettings) -> Mapping[str, tuple[str, ...]]:
+    """The same by catalogue column, as the projection takes them."""
+    return {
+        "country": settings.countries,
+        "currency": settings.currencies,
+        "language": settings.languages,
+        "time_zone": settings.time_zones,
+        "pipeline": settings.pipelines,
+        "stage": settings.stages,
+        "product": settings.products,
+    }
+
+
+class LedgerSigner:
+    """Signs checkpoints under the node's ledger key; the log's origin names federation-wide whose log it is."""
+
+    def __init__(self, key: Ed25519PrivateKey, *, origin: str) -> None:
+        self._key = key
+        self._origin = origin
+
+    def sign(self, size: int, root: bytes) -> str:
+        """A signed note over the size and root."""
+        return sign_checkpoint(Checkpoint(origin=self._origin, size=size, root=root), self._key)
+
+    def open(self, note: str) -> tuple[int, bytes]:
+        """Size and root of a note of this log."""
+        checkpoint = open_checkpoint(note, origin=self._origin, public_key=self._key.public_key())
+        return checkpoint.size, checkpoint.root
+
+
+@dataclass(frozen=True)
+class House:
+    """A node's home, opened: settings, store and keys, and what stands on them alone."""
+
+    home: Path
+    settings: NodeSettings
+    engine: Engine
+    keys: FileKeys
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who may sign in."""
+        return Accounts(self.engine, sign_in, roles=Role, importer=self.settings.organisation, now=now, new_id=new_id)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
+        return Sessions(self.engine, sign_in, now=now, random=secrets.token_bytes)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Tokens of machines."""
+        return Tokens(
+            self.engine,
+            sign_in,
+            roles=Role,
+            importer=self.settings.organisation,
+            now=now,
+            random=secrets.token_bytes,
+            new_id=new_id,
+        )
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """Keyed look-ups."""
+        return Indexer(self.keys, country=self.settings.phone_country())
+
+    @cached_property
+    def units(self) -> SqlUnits:
+        """The sealed store of records."""
+        sealer = Sealer(self.keys, random=secrets.token_bytes)
+        return SqlUnits(self.engine, sealer=sealer, indexer=self.indexer, random=secrets.token_bytes, now=now)
+
+    @cached_property
+    def editing(self) -> Editing:
+        """The use cases on records."""
+        trail = SqlReadTrail(self.engine, new_id=new_id)
+        return Editing(unit_of_work=self.units, trail=trail, domains=domains_of(self.settings), now=now, new_id=new_id)
+
+    @cached_property
+    def ledger(self) -> StoredLedger:
+        """The log of what left."""
+        origin = f"domicile/{self.settings.organisation}/{self.settings.region}"
+        return StoredLedger(self.engine, signer=LedgerSigner(_ledger_key(self.home), origin=origin))
+
+    @cached_property
+    def account(self) -> StoredPrivacyAccount:
+        """The region's one privacy account."""
+        caps = {
+            SubjectClass.PERSON: Fraction(self.settings.privacy_budget_rho_person),
+            SubjectClass.COMPANY: Fraction(self.settings.privacy_budget_rho_company),
+        }
+        return StoredPrivacyAccount(self.engine, caps=caps)
+
+    @cached_property
+    def feed(self) -> StoredFeed:
+        """The feed of pseudonymous keys."""
+        return StoredFeed(self.engine, region=self.settings.region)
+
+    @cached_property
+    def policies(self) -> PolicySource:
+        """The policies in force."""
+        return PolicySource(self.home / "policies")
+
+    @cached_property
+    def journal(self) -> SqlImportJournal:
+        """The journal of imports."""
+        return SqlImportJournal(self.engine)
+
+    @property
+    def tls(self) -> Path:
+        """The folder of the node's membership."""
+        return self.home / "tls"
+
+    def import_tools(self, *, progress: Callable[[Progress], None]) -> Tools:
+        """What an import works with."""
+        currencies = self.settings.currencies
+        region = Region(
+            domains=domains_of(self.settings),
+            default_country=self.settings.phone_country(),
+            default_currency=currencies[0] if currencies else "EUR",
+        )
+        return Tools(
+            unit_of_work=self.units,
+            journal=self.journal,
+            region=region,
+            secret=self.keys.secret(INDEX_SECRET),
+            new_id=new_id,
+            clock=now,
+            progress=progress,
+        )
+
+    def projection(self) -> Projection:
+        """The columnar projection, opened by this process alone. Call `close()` at the end."""
+        return Projection(
+            self.engine,
+            file=self.home / "projection.duckdb",
+            key_file=self.home / "keys" / "projection.key",
+            domains=reading_domains(self.settings),
+            time_zone=self.settings.time_zone,
+            reading_epoch_seconds=self.settings.reading_epoch_seconds,
+            rates=lambda: load_rates(self.home / "rates.csv"),
+        )
+
+    def gate(self, projection: Projection, *, ticket_key: Callable[[], Ed25519PublicKey]) -> Gate:
+        """The only door out."""
+        node = NodeIdentity(
+            region=self.settings.region,
+            jurisdiction=self.settings.jurisdiction,
+            organisation=self.settings.organisation,
+            state=self.settings.state or None,
+        )
+        return Gate(
+            node=node,
+            policies=self.policies,
+            importers=ImporterRegister(self.home / "importers.yaml"),
+            ticket_key=ticket_key,
+            tickets=StoredSpentTickets(self.engine),
+            ledger=self.ledger,
+            account=self.account,
+            readings=projection,
+            people=self._subject,
+            pseudonym_key=self._pseudonym_key,
+            clock=now,
+            randomness=Randomness(below=secrets.randbelow, nonce=lambda: secrets.token_hex(16)),
+        )
+
+    def membership(self) -> joining.NodeMembership:
+        """The node's membership. Raises KEY_MISSING when it has not joined."""
+        return joining.load(self.tls)
+
+    def _subject(self, pseudonym: bytes) -> Subject | None:
+        with self.units.reading() as unit:
+            record = unit.records.by_pseudonym(pseudonym)
+        if record is None:
+            return None
+        return Subject(record=record, mark=lambda: self._mark(record.subject_id))
+
+    def _mark(self, subject_id: str) -> str:
+        mark = self.units.mark(subject_id, _LEDGER_MESSAGE)
+        if mark is None:
+            raise DomicileError("the person's key is gone", remedy="the person was erased", code=Code.RECORD_NOT_FOUND)
+        return mark.hex()
+
+    def _pseudonym_key(self, importer: str) -> bytes:
+        keyed = hmac.HMAC(self.keys.secret(PSEUDONYM_SECRET), hashes.SHA256())
+        keyed.update(b"pseudonymised fields for " + importer.encode())
+        return keyed.finalize()
+
+
+def found(home: Path, settings: NodeSettings) -> None:
+    """Make a home: keys, policies, register, rates, store, settings. Raises RECORD_CONFLICT when there is one already."""
+    if (home / "settings.toml").exists():
+        raise DomicileError(
+            "there is a node in this folder already", where=str(home), remedy="choose another home", code=Code.RECORD_CONFLICT
+        )
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    create_keys(home / "keys", key_id=new_id(), random=secrets.token_bytes)
+    if not (home / _LEDGER_KEY).exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_private(home / _LEDGER_KEY, pem)
+    copy_policies(home / "policies")
+    for name, content in (("importers.yaml", _EMPTY_REGISTER), ("rates.csv", "Date,USD\n")):
+        if not (home / name).exists():
+            write_private(home / name, content.encode())
+    bring_up(home, settings)
+    write_settings(home, settings)  # last: a home with settings is whole
+
+
+def copy_policies(folder: Path) -> None:
+    """Put the shipped policies and their registry into a node's home, where its own copy is law."""
+    origin = Path(shipped.__file__).parent
+    shutil.copytree(origin / "registry", folder / "registry", dirs_exist_ok=True)
+    for path in sorted(origin.glob("*.yaml")):
+        shutil.copyfile(path, folder / path.name)
+
+
+def bring_up(home: Path, settings: NodeSettings) -> str:
+    """Migrate the store and return its revision."""
+    engine = open_database(settings.store_url(home.absolute()))
+    try:
+        return migrate(engine, MIGRATIONS)
+    finally:
+        engine.dispose()
+
+
+def load(home: Path, environ: Mapping[str, str]) -> NodeSettings:
+    """The settings of a home. Raises SETTINGS_INVALID when there is no node in it."""
+    if not (home / "settings.toml").exists():
+        raise DomicileError(
+            "there is no regional node in this folder",
+            where=str(home),
+            remedy="run `regional-node init`, or give --home",
+            code=Code.SETTINGS_INVALID,
+        )
+    return NodeSettings.load(home, environ)
+
+
+def open_house(home: Path, settings: NodeSettings) -> House:
+    """Open the store, which must be at the program's revision, and the keys."""
+    engine = open_database(settings.store_url(home.absolute()))
+    require_current(engine, MIGRATIONS, program=PROGRAM)
+    return House(home=home, settings=settings, engine=engine, keys=FileKeys(home / "keys"))
+
+
+def _ledger_key(home: Path) -> Ed25519PrivateKey:
+    path = home / _LEDGER_KEY
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise DomicileError(
+            "the ledger key cannot be read", where=str(path), remedy="restore it from the keys' backup", code=Code.KEY_MISSING
+        )
+    return key

