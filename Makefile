@@ -50,6 +50,7 @@ $(RUN_STAMP): requirements/run.txt requirements/build.txt pyproject.toml $(BUNDL
 
 $(TEST_STAMP): requirements/test.txt $(RUN_STAMP)
 	$(PIP) install --require-hashes -r requirements/test.txt
+	$(BIN)/python hatch_build.py
 	touch $@
 
 $(BENCH_STAMP): $(TEST_STAMP)

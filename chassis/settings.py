@@ -71,6 +71,12 @@ class Settings(BaseModel):
         return SettingsError(what, where=where, remedy=f"set `{key}`: {_lowered(field.description or '') if field else ''}")
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of an address; the brackets of IPv6 are taken off."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def undescribed(settings: type[BaseModel]) -> list[str]:
     """The fields of `settings` that lack a sentence: a description that ends in a full stop. An empty list is what one wants."""
     return [

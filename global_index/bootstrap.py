@@ -136,18 +136,6 @@ def bring_up(home: Path, settings: IndexSettings) -> str:
         engine.dispose()
 
 
-def load(home: Path, environ: dict[str, str]) -> IndexSettings:
-    """The settings of a home. Raises SETTINGS_INVALID when there is no index in it."""
-    if not (home / "settings.toml").exists():
-        raise DomicileError(
-            "there is no index in this folder",
-            where=str(home),
-            remedy="run `global-index init`, or give --home",
-            code=Code.SETTINGS_INVALID,
-        )
-    return IndexSettings.load(home, environ)
-
-
 def open_house(home: Path, settings: IndexSettings) -> House:
     """Open the store, which must be at the program's revision."""
     engine = open_database(database_url(home, settings))

@@ -17,7 +17,9 @@ from random import SystemRandom
 from fastapi import APIRouter, FastAPI
 from grpc import aio
 
+import policies as shipped
 from chassis.database import current_revision
+from chassis.settings import split_address
 from chassis.telemetry import Metrics, configure_logging
 from chassis.web.access import require
 from chassis.web.app import Shell, create_app
@@ -25,12 +27,15 @@ from chassis.web.pages import NavItem, Pages
 from chassis.web.serving import listen, own_signals, serve_http
 from chassis.worker import Worker
 from global_index.api.routes import router
-from global_index.bootstrap import House, Wired, credentials, now, open_house, wire
+from global_index.bootstrap import House, Wired, credentials, now, open_house, today, wire
 from global_index.catalogue.roles import Role
+from global_index.console.doors import NAV, TEMPLATES
+from global_index.console.routes import router as console_router
+from global_index.console.shelf import Shelf
 from global_index.local import OPERATOR_FILE
 from global_index.rpc.loop import WireLoop
 from global_index.rpc.membership import FederationService, standing
-from global_index.settings import IndexSettings, split_address
+from global_index.settings import IndexSettings
 from global_index.worker import tasks
 from protos.certificates import write_private
 from protos.channel import Served, serve
@@ -71,7 +76,8 @@ def run(home: Path, settings: IndexSettings, *, say: Say) -> None:
         )
         worker.start()  # (4)
         try:
-            app = application(house, wired, metrics=metrics, routers=(router,))
+            pages = console_router(wired.rooms, shelf=_shelf(settings))
+            app = application(house, wired, metrics=metrics, routers=(router, pages), folders=[TEMPLATES], nav=NAV)
             line = f"ready index of {settings.federation}, console {url}, regions {public}"
             asyncio.run(serve_http(app, listening, stopping, lambda: say(line)))  # (5)
         finally:
@@ -83,6 +89,11 @@ def run(home: Path, settings: IndexSettings, *, say: Say) -> None:
         listening.close()
         loop.stop()
         house.engine.dispose()
+
+
+def _shelf(settings: IndexSettings) -> Shelf:
+    folder = Path(settings.policies_folder) if settings.policies_folder else Path(shipped.__file__).parent
+    return Shelf(folder=folder, shipped=not settings.policies_folder, today=today)
 
 
 def application(

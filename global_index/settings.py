@@ -1,19 +1,15 @@
 """The index's settings, one sentence each. Reading them opens nothing."""
 
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from chassis.settings import Settings
+from policies.engine.errors import Code, DomicileError
 
 Address = Annotated[str, Field(pattern=r"^(\[[0-9a-f:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 """`host:port`; port 0 takes a free one."""
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of an address; the brackets of IPv6 are taken off."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 class IndexSettings(Settings):
@@ -43,3 +39,15 @@ class IndexSettings(Settings):
         default_factory=dict,
         description="Other organisations that analysts act for: id to jurisdiction and state, used for advice.",
     )
+
+
+def load(home: Path, environ: dict[str, str]) -> IndexSettings:
+    """The settings of a home. Raises SETTINGS_INVALID when there is no index in it."""
+    if not (home / "settings.toml").exists():
+        raise DomicileError(
+            "there is no index in this folder",
+            where=str(home),
+            remedy="run `global-index init`, or give --home",
+            code=Code.SETTINGS_INVALID,
+        )
+    return IndexSettings.load(home, environ)

@@ -21,18 +21,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import APIRouter, FastAPI
 
 from chassis.database import current_revision
+from chassis.settings import split_address
 from chassis.telemetry import Metrics, configure_logging
 from chassis.web.access import require
 from chassis.web.app import Shell, create_app
 from chassis.web.pages import NavItem, Pages
-from chassis.web.serving import listen, own_signals, serve_http, split_address
+from chassis.web.serving import listen, own_signals, serve_http
 from chassis.worker import Worker
 from policies.engine.announcement import Announcement, RegionalDomain
 from protos.certificates import write_private
 from protos.channel import Served, serve
 from protos.interceptors import Admission, Watch
 from regional_node.api.objects import ObjectsApi, objects_router
-from regional_node.bootstrap import House, now, open_house
+from regional_node.bootstrap.doors import open_gate, open_projection
+from regional_node.bootstrap.home import RUNNING_FILE, House, now, open_house
 from regional_node.crm.fields import RecordType
 from regional_node.crm.roles import READERS, Role
 from regional_node.rpc import joining
@@ -41,7 +43,6 @@ from regional_node.settings import NodeSettings
 from regional_node.storage.projection import Projection
 from regional_node.worker import tasks
 
-RUNNING_FILE = Path("run") / "node.json"
 WIRE_VERSION = 1
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -96,7 +97,7 @@ def run(home: Path, settings: NodeSettings, *, say: Callable[[str], None]) -> No
     house = open_house(home, settings)  # (1)
     host, port = split_address(settings.http_address)
     listening = listen(host, port)
-    projection = house.projection()
+    projection = open_projection(house)
     try:
         _bring_up_to_date(house, projection)  # (2)
         running = Running(house, projection)
@@ -172,7 +173,7 @@ class Running:
         self._loop.stop()
 
     async def _serve(self, membership: Membership) -> Served:
-        gate = self.house.gate(self.projection, ticket_key=membership.ticket_key)
+        gate = open_gate(self.house, self.projection, ticket_key=membership.ticket_key)
         questions, store = self._pools
         register = registrar(gate, self.house.feed, questions=questions, store=store, importer=lambda: membership().organisation)
         return await serve(

@@ -107,6 +107,7 @@ class Wiretap:
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._writers: list[asyncio.StreamWriter] = []
         self.directions: list[tuple[str, Direction]] = []
         self.address = ""
 
@@ -140,13 +141,22 @@ class Wiretap:
         self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._started.set()
         self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(self._close(server))
         self._loop.close()
 
+    async def _close(self, server: asyncio.Server) -> None:
+        """Every connection and its pumps, so that nothing is left to the garbage collector."""
+        server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        pumps = asyncio.all_tasks() - {asyncio.current_task()}
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        await asyncio.sleep(0.1)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         host, _, port = self._target.rpartition(":")
         try:
             far_reader, far_writer = await asyncio.open_connection(
@@ -155,6 +165,7 @@ class Wiretap:
         except OSError:
             writer.close()
             return
+        self._writers.append(far_writer)
         there, back = Direction(), Direction()
         self.directions += [("request", there), ("response", back)]
         await asyncio.gather(_pump(reader, far_writer, there), _pump(far_reader, writer, back))

@@ -32,12 +32,6 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[host]:port`."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 async def serve_http(app: FastAPI, listening: socket.socket, stopping: Sequence[int], ready: Callable[[], None]) -> None:
     """Answer on the socket until a signal; `ready` is called once it does. `stopping` holds signals that came before."""
     config = uvicorn.Config(

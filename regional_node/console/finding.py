@@ -53,12 +53,13 @@ class Wanted:
 def wanted(face: Face, given: Mapping[str, object], *, words: bool) -> Wanted:
     """What a query or a form asks for; names that are no filter of this list are left alone."""
     texts = {name: value.strip() for name, value in given.items() if isinstance(value, str) and value.strip()}
+    open_texts = {name: text[:LONGEST_WORDS] for name, text in texts.items() if text.isprintable()}
     kept = (*face.filters, *face.pointers)
     return Wanted(
         face=face,
         words=texts.get("q", "")[:LONGEST_WORDS] if words and face.searched else "",
-        filters=tuple((name, texts[name][:LONGEST_WORDS]) for name in kept if name in texts),
-        cursor=texts.get("cursor", "")[:LONGEST_WORDS],
+        filters=tuple((name, open_texts[name]) for name in kept if name in open_texts),
+        cursor=open_texts.get("cursor", ""),
     )
 
 

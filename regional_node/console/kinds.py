@@ -62,7 +62,7 @@ FACES = {
     T.PEOPLE: Face(
         kind=T.PEOPLE,
         icon="people",
-        columns=(TITLE, "company_id", "email", "phone", "country", "segment", "lifecycle_stage", "last_activity_at"),
+        columns=(TITLE, "company_id", "email", "phone", "segment", "lifecycle_stage", "last_activity_at"),
         filters=("segment", "lifecycle_stage", "country"),
         groups=(
             ("person", ("honorific", "given_name", "family_name", "job_title", "company_id", "date_of_birth", "birth_decade")),
@@ -100,7 +100,7 @@ FACES = {
     T.DEALS: Face(
         kind=T.DEALS,
         icon="deal",
-        columns=(TITLE, "company_id", "person_id", "stage", "status", "amount", "expected_close_at", "closed_at"),
+        columns=(TITLE, "company_id", "person_id", "stage", "status", "amount", "expected_close_at"),
         filters=("stage", "status", "product", "country"),
         groups=(
             ("deal", ("name", "stage", "status", "pipeline", "product", "source", "owner")),

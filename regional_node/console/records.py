@@ -206,7 +206,7 @@ def _groups(setter: Setter, face: Face, record: Record, titles: Titles) -> list[
         filled = [setter.cell(face, record, name, titles) for name in names if record.plain(name) is not None]
         if filled:
             groups.append((group, filled))
-    return groups
+    return sorted(groups, key=lambda told: told[0] != "contact")  # what one opens the page for stands first
 
 
 def _moment(value: object) -> datetime | None:

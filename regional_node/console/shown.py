@@ -77,7 +77,7 @@ class Setter:
     def _set(self, spec: FieldSpec, value: Plain, record: Record, titles: Titles) -> tuple[str, str, str]:
         if spec.type is FieldType.TERM:
             named = self.name(spec.name, str(value))
-            return ("text" if named or spec.name == "owner" else "term"), named or str(value), ""
+            return ("text" if named or spec.name in _AS_WRITTEN else "term"), named or str(value), ""
         if spec.type is FieldType.REFERENCE and spec.refers_to is not None:
             return "pointer", titles.get(str(value), ""), f"/{spec.refers_to.value}/{value}"
         if spec.type is FieldType.URL:
@@ -106,6 +106,7 @@ class Setter:
         return languages.number(value, self.lang)
 
 
+_AS_WRITTEN = frozenset({"owner", "currency", "time_zone", "country", "language"})
 _NUMBERS = frozenset({FieldType.MONEY, FieldType.INTEGER, FieldType.DECIMAL})
 
 

@@ -168,7 +168,7 @@ def noised(how: Disclosure, exact: Sequence[ExactCell], below: Below) -> tuple[t
 
 def _swallowed(count: int, variance: Fraction) -> bool:
     """Whether a count is within two standard deviations of none: it would tell an analyst nothing, and looks like a group."""
-    return count < 0 or count * count < 4 * variance
+    return count * count < 4 * variance
 
 
 def noise_of(how: Disclosure) -> tuple[Noise, ...]:

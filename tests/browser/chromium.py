@@ -128,6 +128,12 @@ class Visit:
         assert not self.foreign_requests
         assert not self.console_errors
 
+    def require_quiet_but_for_refusals(self) -> None:
+        """The same after forms that were refused: the browser tells the status of such a page as an error."""
+        refused = "the server responded with a status of 4"
+        self.console_errors[:] = [text for text in self.console_errors if refused not in text]
+        self.require_quiet()
+
 
 @contextmanager
 def visiting(browser: Browser, base: str, *, lang: str = "en", javascript: bool = True, **options: Any) -> Iterator[Visit]:

@@ -68,7 +68,7 @@ BASES = {"EU": "A6-1-f", "BR": "legitimate_interest", "US-CA": "none_required"}
 
 def importers_of(place: Place) -> str:
     """The register of a region: headquarters in Ireland with what it needs, and a US company with nothing."""
-    facts = "{group: true, can_resolve_pseudonym: true}"
+    facts = "{group: true, can_resolve_pseudonym: true, role: controller}"
     mechanisms = "[]"
     if place.jurisdiction == "BR":
         mechanisms = "[{id: adequacy}]"
@@ -80,7 +80,8 @@ def importers_of(place: Place) -> str:
         f"  - id: domicile-hq-ie\n    name: Domicile HQ\n    jurisdiction: EU\n    state: IE\n    facts: {facts}\n"
         f"    mechanisms: {mechanisms}{purposes}"
         "  - id: domicile-inc-us\n    name: Domicile Inc\n    jurisdiction: US\n    state: NY\n"
-        f"    facts: {{group: true, dpf: {{listed: false}}, can_resolve_pseudonym: true}}\n    mechanisms: []{purposes}"
+        "    facts: {group: true, role: controller, dpf: {listed: false}, can_resolve_pseudonym: true}\n"
+        f"    mechanisms: []{purposes}"
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from regional_node.crm.fields import FIELDS, FieldType, RecordType
-from tests.federation.houses import PLACES, Federation, Member, free_port, found_index, open_index, set_up_node, write_people
+from tests.federation.houses import PLACES, Federation, Member, found_index, free_port, open_index, set_up_node, write_people
 from tests.wiretap import Keys, Wiretap
 
 QUESTION = "SELECT country, segment, count(*), sum(in_currency(lifetime_value,'EUR')) FROM people GROUP BY 1,2"
@@ -127,7 +127,7 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tapped]:
             into = stack.enter_context(Wiretap(node.grpc, callee=node_keys, caller=index_keys, port=port))
             out = stack.enter_context(Wiretap(index.grpc, callee=index_keys, caller=node_keys))
             taps += [into, out]
-            node.environment = {"DOMICILE_INDEX_ADDRESS": out.address}
+            rewrite_index_address(node, out.address)
             people = [sealed_row(place.region, n, planted) for n in range(PEOPLE_PER_REGION)]
             folder = root / f"{place.region}-files"
             folder.mkdir()
@@ -138,6 +138,13 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tapped]:
             whole.nodes[place.region] = node
         whole.pull()
         yield Tapped(whole, taps, planted)
+
+
+def rewrite_index_address(node: Member, address: str) -> None:
+    """From now on the node calls the index through the tap."""
+    path = node.home / "tls" / "membership.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(facts | {"index_address": address}), encoding="utf-8")
 
 
 def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
@@ -209,7 +216,7 @@ def test_every_byte_that_left_is_accounted_for_by_the_ledger(tapped: Tapped) -> 
 
 
 def test_a_field_that_policy_lets_out_crosses_but_is_kept_nowhere(tapped: Tapped) -> None:
-    """A name may leave Brazil in clear for this purpose: it passes the wire once, under a leaf, and headquarters keeps none of it."""
+    """A name may leave Brazil in clear for this purpose: it passes the wire once, under a leaf, and nothing is kept."""
     region, whole = "br-sp", tapped.whole
     size = whole.nodes[region].facts("ledger", "verify")["size"]
     tapped.forget()

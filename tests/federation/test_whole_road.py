@@ -1,4 +1,4 @@
-"""The whole road with real processes: a region lost mid-question and back, a policy edited to deny, no valid policy, a second ask."""
+"""The whole road with real processes: a region lost and back, a policy edited to deny, no valid policy, a second ask."""
 
 import os
 import signal
@@ -107,8 +107,8 @@ def test_a_policy_edited_to_deny_refuses_the_next_question(whole: Federation) ->
     node = whole.nodes["br-sp"]
     extra = node.home / "policies" / "emergency.yaml"
     extra.write_text(
-        'policy: br-emergency-stop\nlaw: BR\ntitle: Nothing leaves while we look\ncite: ["LGPD Art. 33"]\nvalid: {from: 2020-09-18}\n'
-        "review: {by: encarregado, last: 2026-11-22, again_before: 2027-11-22}\nkind: release\neffect: prohibit\n"
+        'policy: br-emergency-stop\nlaw: BR\ntitle: Nothing leaves while we look\ncite: ["LGPD Art. 33"]\n'
+        "valid: {from: 2020-09-18}\nreview: {by: encarregado, last: 2026-11-22, again_before: 2027-11-22}\nkind: release\neffect: prohibit\n"
         "when: {data.shape: aggregate}\nreasons: [derogation_not_for_systematic]\ntry_instead: [scc_br]\n",
         encoding="utf-8",
     )

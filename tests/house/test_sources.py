@@ -12,9 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("policies", "protos", "chassis", "regional_node", "global_index", "deploy")
-BANNED_WORDS = re.compile(
-    r"(?<![.\w])(master|slave|whitelist|blacklist|manager|helper|util|utils)\b|\bdef (handle_|process_)", re.IGNORECASE
-)
+BANNED_WORDS = {"master", "slave", "whitelist", "blacklist", "manager", "helper", "helpers", "util", "utils"}
 GATE = Path("regional_node/egress/gate.py")
 
 
@@ -74,12 +72,25 @@ def test_every_module_opens_with_a_sentence() -> None:
     assert not silent
 
 
+def names_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Identifiers that a module itself makes up, with their lines, split at underscores; not what others called theirs."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+
+
 def test_words_that_say_nothing_are_not_used() -> None:
-    hits = []
-    for path in our_modules():
-        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
-            if BANNED_WORDS.search(line) and "glossary" not in line:
-                hits.append(f"{path}:{number}: {line.strip()}")
+    hits = [
+        f"{path}:{line}: {name}"
+        for path in our_modules()
+        for line, name in [*names_of(path), (0, path.stem)]
+        if BANNED_WORDS & set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_"))
+        or name.startswith(("handle_", "process_"))
+    ]
     assert not hits
 
 

@@ -87,7 +87,7 @@ def test_rows_that_may_be_a_companys_are_charged_to_both_accounts():
 
 
 def test_a_cell_without_rows_is_noised_like_any_other():
-    quiet = replace(how(), min_cell=-(10**6))
+    quiet = replace(how(), min_cell=-(10**6), counting=Fraction(0))
     cells, suppressed = noised(quiet, [], seeded(1).randrange)
     assert len(cells) == len(quiet.keys)
     assert suppressed == 0
@@ -146,3 +146,13 @@ def test_noise_that_cannot_be_read_is_no_permit(arguments):
     with pytest.raises(DomicileError) as refused:
         noise_terms(owed)
     assert refused.value.code is Code.TRANSFER_DENIED
+
+
+def test_a_count_that_noise_alone_could_make_is_withheld():
+    """With a standard deviation of some 14, a cell of nobody must show 29 to appear; a weakened threshold lets it through at 10."""
+    plain = how()
+    shown = [len(noised(plain, [], seeded(seed).randrange)[0]) for seed in range(40)]
+    weakened = replace(plain, counting=Fraction(0))
+    let_through = [len(noised(weakened, [], seeded(seed).randrange)[0]) for seed in range(40)]
+    assert sum(shown) / (40 * len(plain.keys)) < 0.05
+    assert sum(let_through) > 5 * sum(shown)

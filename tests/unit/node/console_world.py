@@ -2,6 +2,7 @@
 
 import html
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from fastapi.testclient import TestClient
 from chassis.web.accounts import Accounts
 from chassis.web.app import Shell, create_app
 from chassis.web.pages import Pages
-from regional_node.bootstrap import House, domains_of, found, new_id, now, open_house
+from regional_node.bootstrap.home import House, domains_of, found, new_id, now, open_house
 from regional_node.console import doors
 from regional_node.console.operate import Instruments
 from regional_node.console.routes import router
@@ -100,11 +101,14 @@ def hidden(page: str, name: str) -> str:
 
 
 @contextmanager
-def world(folder: Path, **changed: Any) -> Iterator[World]:
-    """A node in `folder`, until the block ends."""
-    chosen = settings(**changed)
-    found(folder / "home", chosen)
-    house = open_house(folder / "home", chosen)
+def world(folder: Path, *, founded: Path | None = None) -> Iterator[World]:
+    """A node in `folder`, until the block ends; with `founded`, a copy of that home, which takes less time to make."""
+    home = folder / "home"
+    if founded is None:
+        found(home, settings())
+    else:
+        shutil.copytree(founded, home)
+    house = open_house(home, settings())
     try:
         yield World(house=house, app=application(house))
     finally:

@@ -1,4 +1,4 @@
-"""What the commands share: the home option, one-line errors with their remedy, the running index. It holds no command."""
+"""What the commands share: the home option, one-line errors with their remedy. It holds no command."""
 
 import functools
 import json
@@ -10,16 +10,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from global_index.bootstrap import House, load, open_house
-from global_index.local import LocalIndex
-from global_index.settings import IndexSettings
 from policies.engine.errors import DomicileError
+from regional_node.bootstrap.home import House, load, open_house
+from regional_node.settings import NodeSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 REFUSED = 1
-_OVER_THE_DEADLINE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +26,13 @@ class Place:
 
     home: Path
 
-    def settings(self) -> IndexSettings:
+    def settings(self) -> NodeSettings:
         """Its settings."""
         return load(self.home, dict(os.environ))
 
     def house(self) -> House:
-        """Its store, opened."""
+        """Its store and keys, opened."""
         return open_house(self.home, self.settings())
-
-    def running(self) -> LocalIndex:
-        """The index that runs on it."""
-        settings = self.settings()
-        return LocalIndex(self.home, seconds=settings.question_seconds + _OVER_THE_DEADLINE)
 
 
 def on_home(command: Callable[..., T]) -> Callable[..., T]:
@@ -48,10 +41,10 @@ def on_home(command: Callable[..., T]) -> Callable[..., T]:
     @click.option(
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
-        default=Path("index"),
+        default=Path("node"),
         envvar="DOMICILE_HOME",
         show_default=True,
-        help="The folder with settings and embedded stores.",
+        help="The folder with settings, keys and embedded stores.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, home: Path, **options: Any) -> T:
@@ -65,8 +58,6 @@ def on_home(command: Callable[..., T]) -> Callable[..., T]:
 
 
 as_json = click.option("--json", "plain", is_flag=True, help="Print JSON.")
-purpose = click.option("--purpose", default="analytics.reporting", show_default=True, help="Why it is asked.")
-as_user = click.option("--as", "as_user", metavar="USER", help="Ask in the name of this analyst's account.")
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from regional_node.commands import Place, as_json, on_home
+from regional_node.cli.commands import Place, as_json, on_home
 from regional_node.usecases.imports.reasons import ImportFileError
 from regional_node.usecases.imports.report import Report, write_refused
 from regional_node.usecases.imports.run import ImportStoppedError, Progress, run_import

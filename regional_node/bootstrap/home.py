@@ -1,7 +1,4 @@
-"""The one place that knows all rooms of a node: it makes a home, opens its store and keys, and puts the use cases together.
-
-Nothing imports it but the commands and `serving`.
-"""
+"""A node's home: made, migrated, opened, with what stands on its store and keys alone. It opens no door out: `doors` does."""
 
 import secrets
 import shutil
@@ -13,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 import uuid_utils
-from cryptography.hazmat.primitives import hashes, hmac, serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 import policies as shipped
@@ -28,19 +25,13 @@ from policies.engine.readings import SubjectClass
 from protos.certificates import write_private
 from regional_node.crm.domains import Domains
 from regional_node.crm.roles import Role
-from regional_node.egress.gate import Gate, Randomness, Subject
-from regional_node.egress.importers import ImporterRegister
 from regional_node.egress.policy_source import PolicySource
-from regional_node.egress.requests import NodeIdentity
-from regional_node.rpc import joining
 from regional_node.settings import NodeSettings
-from regional_node.storage.accounts import StoredPrivacyAccount, StoredSpentTickets
+from regional_node.storage.accounts import StoredPrivacyAccount
 from regional_node.storage.feed import StoredFeed
 from regional_node.storage.imports import SqlImportJournal
-from regional_node.storage.keys import INDEX_SECRET, PSEUDONYM_SECRET, FileKeys, create_keys
+from regional_node.storage.keys import INDEX_SECRET, FileKeys, create_keys
 from regional_node.storage.ledger import StoredLedger
-from regional_node.storage.projection import Projection
-from regional_node.storage.projection_rates import load_rates
 from regional_node.storage.reads import SqlReadTrail
 from regional_node.storage.sealing import Indexer, Sealer
 from regional_node.storage.tables import sign_in
@@ -49,11 +40,11 @@ from regional_node.usecases.editing import Editing
 from regional_node.usecases.imports.run import Progress, Tools
 from regional_node.usecases.imports.values import Region
 
-MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "storage" / "migrations"
 PROGRAM = "regional-node"
+RUNNING_FILE = Path("run") / "node.json"
 _LEDGER_KEY = Path("keys") / "ledger.key"
 _EMPTY_REGISTER = "# Who may receive what leaves this region. An organisation that is not here is denied.\nimporters: []\n"
-_LEDGER_MESSAGE = b"domicile: this person, in this region's ledger"
 
 
 def now() -> datetime:
@@ -77,19 +68,6 @@ def domains_of(settings: NodeSettings) -> Domains:
         stages=settings.stages,
         products=settings.products,
     )
-
-
-def reading_domains(settings: NodeSettings) -> Mapping[str, tuple[str, ...]]:
-    """The same by catalogue column, as the projection takes them."""
-    return {
-        "country": settings.countries,
-        "currency": settings.currencies,
-        "language": settings.languages,
-        "time_zone": settings.time_zones,
-        "pipeline": settings.pipelines,
-        "stage": settings.stages,
-        "product": settings.products,
-    }
 
 
 class LedgerSigner:
@@ -210,63 +188,6 @@ class House:
             clock=now,
             progress=progress,
         )
-
-    def projection(self) -> Projection:
-        """The columnar projection, opened by this process alone. Call `close()` at the end."""
-        return Projection(
-            self.engine,
-            file=self.home / "projection.duckdb",
-            key_file=self.home / "keys" / "projection.key",
-            domains=reading_domains(self.settings),
-            time_zone=self.settings.time_zone,
-            reading_epoch_seconds=self.settings.reading_epoch_seconds,
-            rates=lambda: load_rates(self.home / "rates.csv"),
-        )
-
-    def gate(self, projection: Projection, *, ticket_key: Callable[[], Ed25519PublicKey]) -> Gate:
-        """The only door out."""
-        node = NodeIdentity(
-            region=self.settings.region,
-            jurisdiction=self.settings.jurisdiction,
-            organisation=self.settings.organisation,
-            state=self.settings.state or None,
-        )
-        return Gate(
-            node=node,
-            policies=self.policies,
-            importers=ImporterRegister(self.home / "importers.yaml"),
-            ticket_key=ticket_key,
-            tickets=StoredSpentTickets(self.engine),
-            ledger=self.ledger,
-            account=self.account,
-            readings=projection,
-            people=self._subject,
-            pseudonym_key=self._pseudonym_key,
-            clock=now,
-            randomness=Randomness(below=secrets.randbelow, nonce=lambda: secrets.token_hex(16)),
-        )
-
-    def membership(self) -> joining.NodeMembership:
-        """The node's membership. Raises KEY_MISSING when it has not joined."""
-        return joining.load(self.tls)
-
-    def _subject(self, pseudonym: bytes) -> Subject | None:
-        with self.units.reading() as unit:
-            record = unit.records.by_pseudonym(pseudonym)
-        if record is None:
-            return None
-        return Subject(record=record, mark=lambda: self._mark(record.subject_id))
-
-    def _mark(self, subject_id: str) -> str:
-        mark = self.units.mark(subject_id, _LEDGER_MESSAGE)
-        if mark is None:
-            raise DomicileError("the person's key is gone", remedy="the person was erased", code=Code.RECORD_NOT_FOUND)
-        return mark.hex()
-
-    def _pseudonym_key(self, importer: str) -> bytes:
-        keyed = hmac.HMAC(self.keys.secret(PSEUDONYM_SECRET), hashes.SHA256())
-        keyed.update(b"pseudonymised fields for " + importer.encode())
-        return keyed.finalize()
 
 
 def found(home: Path, settings: NodeSettings) -> None:

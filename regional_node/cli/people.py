@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from policies.engine.errors import Code, DomicileError
-from regional_node.commands import Place, as_json, on_home, print_json
+from regional_node.cli.commands import Place, as_json, on_home, print_json
 from regional_node.crm.roles import Role
 
 _ROLES = click.Choice([role.value for role in Role])

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import click
 
-from global_index import shown
 from global_index.catalogue.describe import DIALECT, in_words
-from global_index.commands import REFUSED, Place, as_json, as_user, on_home, print_json, purpose
+from global_index.cli import shown
+from global_index.cli.commands import REFUSED, Place, as_json, as_user, on_home, print_json, purpose
 from global_index.local import AnsweredError
 
 _ASKING = "\b\nWhat can be asked about:\n  " + in_words().replace("\n", "\n  ") + "\n\n\b\nHow:\n  " + DIALECT.replace("\n", "\n  ")
