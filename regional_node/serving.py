@@ -34,7 +34,10 @@ from protos.channel import Served, serve
 from protos.interceptors import Admission, Watch
 from regional_node.api.objects import ObjectsApi, objects_router
 from regional_node.bootstrap.doors import open_gate, open_projection
-from regional_node.bootstrap.home import RUNNING_FILE, House, now, open_house
+from regional_node.bootstrap.home import RUNNING_FILE, House, domains_of, now, open_house
+from regional_node.console.doors import NAV, TEMPLATES
+from regional_node.console.operate import Instruments
+from regional_node.console.routes import router as console_router
 from regional_node.crm.fields import RecordType
 from regional_node.crm.roles import READERS, Role
 from regional_node.rpc import joining
@@ -105,7 +108,7 @@ def run(home: Path, settings: NodeSettings, *, say: Callable[[str], None]) -> No
             running.start()  # (3) (4)
             url = f"http://{host}:{listening.getsockname()[1]}"
             write_private(home / RUNNING_FILE, json.dumps({"url": url, "grpc": running.address}).encode())
-            app = application(running, ())
+            app = application(running, (_pages(running),), nav=NAV)
             told = (
                 f"regions' index reaches it at {running.address}" if running.address else "not joined yet: run `regional-node join`"
             )
@@ -206,14 +209,38 @@ class Running:
         )
 
 
+def _pages(running: Running) -> APIRouter:
+    """The console's pages over the house."""
+    house, membership = running.house, running.membership
+    return console_router(
+        editing=house.editing,
+        domains=domains_of(house.settings),
+        organisation=house.settings.organisation,
+        digest=house.indexer.request,
+        zone=ZoneInfo(house.settings.time_zone),
+        now=now,
+        journal=house.journal,
+        instruments=Instruments(
+            settings=house.settings,
+            version=program_version(),
+            policies=house.policies,
+            ledger=house.ledger,
+            feed=house.feed,
+            feed_cursor=house.feed.cursor,
+            lag=running.projection.lag,
+            reading_epoch=running.projection.present_epoch,
+            certificate_ends=(lambda: membership().identity.not_after) if membership is not None else None,
+        ),
+    )
+
+
 def application(running: Running, routers: Sequence[APIRouter], nav: Sequence[NavItem] = ()) -> FastAPI:
     """The web application over the house."""
     house, settings = running.house, running.house.settings
-    templates = Path(__file__).parent / "console" / "templates"
     pages = Pages(
         title="Domicile",
         place=settings.region,
-        folders=[templates] if templates.is_dir() else [],
+        folders=[TEMPLATES],
         nav=nav,
         zone=ZoneInfo(settings.time_zone),
     )

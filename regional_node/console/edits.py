@@ -258,7 +258,10 @@ class EditPages:
 
 
 def _with_faults(sheet: Sheet, error: FieldsInvalidError) -> Sheet:
-    return replace(sheet, faults={fault.field: fault for fault in reversed(error.faults)})
+    faults: dict[str, FieldFault] = {}
+    for fault in error.faults:
+        faults.setdefault(fault.field, fault)
+    return replace(sheet, faults=faults)
 
 
 def _new_key(request: Request) -> str:

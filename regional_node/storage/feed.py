@@ -83,6 +83,11 @@ class StoredFeed:
             connection.execute(update(feed_state).values(epoch=epoch, batches=0))
         return epoch
 
+    def cursor(self) -> int:
+        """The number of the batch sealed last, 0 before the first."""
+        with reading(self._engine) as connection:
+            return int(connection.execute(select(feed_state.c.batches)).scalar() or 0)
+
     def seal(self, *, at: datetime) -> int:
         """Seal what waits and return how many batches were made."""
         with writing(self._engine) as connection:

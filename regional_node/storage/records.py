@@ -3,6 +3,7 @@
 Inside a unit of work records are open; nothing of them is kept when it ends.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ _KEYS_HELD = 20_000
 _PSEUDONYM_BYTES = 16
 _KEPT = ("subject_id", "id", "created_at")
 _REMEMBERED = timedelta(hours=24)
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class SqlRecords:
@@ -93,7 +96,9 @@ class SqlRecords:
             self._outbox.tell(ChangeKind.UPDATED, [record])
 
     def get(self, record_type: RecordType, record_id: str) -> Record | None:
-        """One record, opened."""
+        """One record, opened. What is not an id (32 hexadecimal digits) names no record: it never reaches the store."""
+        if not _ID.fullmatch(record_id):
+            return None
         with told():
             row = self._row(record_type, record_id)
             return None if row is None else self._opened(record_type, row)

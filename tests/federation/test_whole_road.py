@@ -16,6 +16,19 @@ QUESTION = "SELECT country, segment, count(*), sum(in_currency(lifetime_value,'E
 COUNTRY = {"eu-de": ("DE", "EUR"), "br-sp": ("BR", "BRL"), "us-ca": ("US", "USD")}
 PEOPLE = 400
 
+STOP = """policy: br-emergency-stop
+law: BR
+title: Nothing leaves while we look
+cite: ["LGPD Art. 33"]
+valid: {from: 2020-09-18}
+review: {by: encarregado, last: 2026-11-22, again_before: 2027-11-22}
+kind: release
+effect: prohibit
+when: {data.shape: aggregate}
+reasons: [derogation_not_for_systematic]
+try_instead: [scc_br]
+"""
+
 pytestmark = pytest.mark.xdist_group("whole road")
 
 
@@ -106,12 +119,7 @@ def test_a_region_killed_mid_question_is_named_and_the_rest_answers(whole: Feder
 def test_a_policy_edited_to_deny_refuses_the_next_question(whole: Federation) -> None:
     node = whole.nodes["br-sp"]
     extra = node.home / "policies" / "emergency.yaml"
-    extra.write_text(
-        'policy: br-emergency-stop\nlaw: BR\ntitle: Nothing leaves while we look\ncite: ["LGPD Art. 33"]\n'
-        "valid: {from: 2020-09-18}\nreview: {by: encarregado, last: 2026-11-22, again_before: 2027-11-22}\nkind: release\neffect: prohibit\n"
-        "when: {data.shape: aggregate}\nreasons: [derogation_not_for_systematic]\ntry_instead: [scc_br]\n",
-        encoding="utf-8",
-    )
+    extra.write_text(STOP, encoding="utf-8")
     try:
         answer = whole.query(QUESTION)
         refused = next(each for each in answer["coverage"] if each["region"] == "br-sp")
