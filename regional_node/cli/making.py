@@ -40,7 +40,9 @@ def _settings(given: dict[str, str]) -> NodeSettings:
         field = NodeSettings.model_fields.get(key)
         if field is None:
             what = f"there is no setting `{key}`"
-            raise DomicileError(what, where="--set", remedy="see the settings in regional_node/README.md", code=Code.INPUT_UNKNOWN)
+            raise DomicileError(
+                what, where="--set", remedy="use one of: " + ", ".join(NodeSettings.model_fields), code=Code.INPUT_UNKNOWN
+            )
         listed = get_origin(field.annotation) is tuple
         values[key] = tuple(part.strip() for part in text.split(",") if part.strip()) if listed else text
     try:
