@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUN_STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
@@ -11,12 +11,12 @@ BUNDLE_SOURCES := $(shell find chassis/assets/sources chassis/assets/translation
 .PHONY: demo install test check bench stubs fmt clean
 
 demo: $(RUN_STAMP)
-	$(BIN)/python -m deploy.federation $(if $(ONCE),--once)
+	@$(BIN)/python -m deploy.federation $(if $(ONCE),--once)
 
 install: $(RUN_STAMP)
 
 test: $(TEST_STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly" tests
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff check .
@@ -40,18 +40,21 @@ clean:
 	rm -rf $(VENV) .demo build chassis/assets/static node_modules
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Domicile needs Python 3.11 or later: install it, or run `make PYTHON=/path/to/python3.11`")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Domicile needs Python 3.11 or later: install it, or run `make PYTHON=/path/to/python3.11`")'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): requirements/run.txt requirements/build.txt pyproject.toml $(BUNDLE_SOURCES) | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
-	$(PIP) install --no-deps --no-build-isolation -e .
-	touch $@
+	@echo "installing what running needs (pinned and hashed), and building the console bundles"
+	@$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
 
 $(TEST_STAMP): requirements/test.txt $(RUN_STAMP)
-	$(PIP) install --require-hashes -r requirements/test.txt
-	$(BIN)/python hatch_build.py
-	touch $@
+	@echo "installing what tests and checks need"
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(BIN)/python hatch_build.py
+	@touch $@
 
 $(BENCH_STAMP): $(TEST_STAMP)
-	touch $@
+	@touch $@
