@@ -16,7 +16,7 @@ demo: $(RUN_STAMP)
 install: $(RUN_STAMP)
 
 test: $(TEST_STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly" tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not nightly" tests
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff check .

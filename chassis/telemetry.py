@@ -179,6 +179,7 @@ class Metrics:
         )
         self.sign_ins = Counter("domicile_sign_ins", "Attempts to sign in.", ("outcome",), registry=self.registry)
         self.task_runs = Counter("domicile_task_runs", "Runs of a worker task.", ("task", "outcome"), registry=self.registry)
+        self.calls = Counter("domicile_calls", "gRPC calls answered.", ("method", "code"), registry=self.registry)
         self.task_success = Gauge(
             "domicile_task_last_success_seconds", "When a worker task last succeeded, Unix time.", ("task",), registry=self.registry
         )

@@ -159,7 +159,9 @@ def importers_register(node: Node) -> str:
 
     Every text is written in double quotes as JSON does, which is YAML that nobody can misread.
     """
-    californian = {"role": "service_provider", "ccpa_contract": True} if node.jurisdiction == "US-CA" else {"role": "controller"}
+    # the last two are the region's own statements of what its people did: the node cannot do either, and denies without them
+    provider = {"role": "service_provider", "ccpa_contract": True, "deletion_forwarded": True}
+    californian = provider if node.jurisdiction == "US-CA" else {"role": "controller"}
     grounds = {
         "analytics.reporting": node.analytics_basis,
         "functional.federation_index": node.analytics_basis,

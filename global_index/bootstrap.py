@@ -80,7 +80,7 @@ class House:
 
     def authority(self) -> FileAuthority:
         """The federation's certificate authority."""
-        return FileAuthority(self.home / "tls", federation=self.settings.federation, random=secrets.token_bytes)
+        return FileAuthority(self.home / "tls", federation=self.settings.federation, random=secrets.token_bytes, store=self.store)
 
     def memberships(self, *, address: str) -> Memberships:
         """The use cases of membership; `address` is where regions reach this index."""
@@ -224,15 +224,17 @@ def wire(house: House, *, loop: WireLoop, memberships: Memberships, operator_tok
 
 
 def credentials(house: House) -> Callable[[], Credentials]:
-    """What the index shows, looked at again every minute, so that a renewal needs no restart."""
+    """What the index shows, looked at again every minute and when its file changed: renewing and revoking need no restart."""
     authority = house.authority()
-    known: list[tuple[datetime, Credentials]] = []
+    known: list[tuple[datetime, int, Credentials]] = []
 
     def shown() -> Credentials:
         at = now()
-        if not known or (at - known[0][0]).total_seconds() > _LOOKED_AT_SECONDS:
-            known[:] = [(at, authority.index_credentials(at=at))]
-        return known[0][1]
+        over = not known or (at - known[0][0]).total_seconds() > _LOOKED_AT_SECONDS
+        if over or known[0][1] != authority.index_mark():
+            present = authority.index_credentials(at=at)
+            known[:] = [(at, authority.index_mark(), present)]
+        return known[0][2]
 
     return shown
 

@@ -65,10 +65,10 @@ def run(home: Path, settings: IndexSettings, *, say: Say) -> None:
         memberships = house.memberships(address=public)
         token_id, secret = _operator_token(house)
         wired = wire(house, loop=loop, memberships=memberships, operator_token=token_id)
-        served = loop.call(_serve_regions(house, wired, f"{grpc_host}:{grpc_port}"), seconds=15)  # (2)
+        metrics = Metrics()
+        served = loop.call(_serve_regions(house, wired, f"{grpc_host}:{grpc_port}", metrics), seconds=15)  # (2)
         url = f"http://{http_host}:{listening.getsockname()[1]}"
         _write_operator(home, url=url, token=secret, address=public)  # (3)
-        metrics = Metrics()
         worker = Worker(
             tasks(puller=wired.puller, sweep=house.sessions.sweep, entries_seconds=settings.entries_seconds),
             random=SystemRandom(),
@@ -127,7 +127,7 @@ def application(
     return app
 
 
-async def _serve_regions(house: House, wired: Wired, address: str) -> Served:
+async def _serve_regions(house: House, wired: Wired, address: str, metrics: Metrics) -> Served:
     memberships = wired.rooms.memberships
     service = FederationService(memberships, clock=now)
 
@@ -139,7 +139,7 @@ async def _serve_regions(house: House, wired: Wired, address: str) -> Served:
         credentials=credentials(house),
         register=register,
         admission=Admission(federation=house.settings.federation, standing=standing(memberships, clock=now), clock=now),
-        watch=Watch(fault=_log_fault),
+        watch=Watch(finished=lambda method, code: metrics.calls.labels(method, code).inc(), fault=_log_fault),
     )
 
 

@@ -58,6 +58,35 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revocations:
+    """A revocation list as it was read: the revoked serials, its number (it rises with every list), and until when it speaks."""
+
+    serials: frozenset[str]
+    number: int
+    next_update: datetime
+
+    def require_current(self, *, at: datetime) -> None:
+        """Raise PEER_REFUSED once the list is over: who was revoked since is not known, so nobody can be let in by it."""
+        if at >= self.next_update:
+            raise DomicileError(
+                what=f"the revocation list is out of date since `{self.next_update.isoformat(timespec='seconds')}`",
+                where="revocations",
+                remedy="have the node announce itself to fetch a new one, or set this machine's clock",
+                code=Code.PEER_REFUSED,
+            )
+
+    def require_successor(self, later: "Revocations") -> None:
+        """Raise PEER_REFUSED when `later` is in truth an older list: someone would have a revocation forgotten."""
+        if later.number < self.number:
+            raise DomicileError(
+                what=f"the revocation list has number `{later.number}`, the one kept has `{self.number}`",
+                where="revocations",
+                remedy="check the index's clock, and who answers at its address",
+                code=Code.PEER_REFUSED,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
     """The federation's certificate authority: its key and its own certificate."""
 
@@ -265,8 +294,8 @@ def revocation_list(authority: Authority, serials: Sequence[str], *, number: int
     return builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def read_revocations(pem: bytes, authorities: bytes) -> frozenset[str]:
-    """The serials on a revocation list. Raises PEER_REFUSED when none of `authorities` (PEM) signed it."""
+def read_revocations(pem: bytes, authorities: bytes) -> Revocations:
+    """A revocation list. Raises PEER_REFUSED when none of `authorities` (PEM) signed it, or it has no number or no end."""
     try:
         revoked = x509.load_pem_x509_crl(pem)
         trusted = x509.load_pem_x509_certificates(authorities)
@@ -280,7 +309,21 @@ def read_revocations(pem: bytes, authorities: bytes) -> frozenset[str]:
             remedy="announce the node again to fetch it anew",
             code=Code.PEER_REFUSED,
         )
-    return frozenset(format(entry.serial_number, "x") for entry in revoked)
+    try:
+        number = revoked.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        number = None
+    if number is None or revoked.next_update_utc is None:
+        raise DomicileError(
+            "the revocation list has no number or no end",  # RFC 5280 sections 5.1.2.5 and 5.2.3 require both
+            remedy="announce the node again to fetch it anew",
+            code=Code.PEER_REFUSED,
+        )
+    return Revocations(
+        serials=frozenset(format(entry.serial_number, "x") for entry in revoked),
+        number=number,
+        next_update=revoked.next_update_utc.astimezone(UTC),
+    )
 
 
 def read_identity(pem: bytes) -> Identity:

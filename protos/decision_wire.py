@@ -56,20 +56,22 @@ def rule_from_message(message: pb.RuleRef, where: str = "rule") -> RuleRef:
 
 
 def decision_to_message(decision: Decision) -> pb.Decision:
-    """A verdict, as it travels: its fields stay behind, since each released field carries its own rules."""
+    """A verdict, as it travels. Its fields stay behind, since each released field carries its own rules; so do its faults.
+
+    A fault names a fact that nobody stated, which may be one about the person asked for: that is not for who was denied.
+    """
     return pb.Decision(
         outcome=pb.Outcome.ValueType(_OUTCOME_NUMBERS[decision.outcome]),
         reasons=decision.reasons,
         rules=[rule_to_message(rule) for rule in decision.rules],
         obligations=[_obligation_to_message(obligation) for obligation in decision.obligations],
-        faults=decision.faults,
         try_instead=decision.try_instead,
         policy_digest=decision.policy_digest,
     )
 
 
 def decision_from_message(message: pb.Decision, where: str = "decision") -> Decision:
-    """A verdict from outside. Raises MESSAGE_TRUNCATED."""
+    """A verdict from outside, faults it may bring left unread. Raises MESSAGE_TRUNCATED."""
     return Decision(
         outcome=member(OUTCOMES, message.outcome, f"{where}.outcome"),
         reasons=texts(message.reasons, f"{where}.reasons"),
@@ -77,7 +79,6 @@ def decision_from_message(message: pb.Decision, where: str = "decision") -> Deci
         obligations=tuple(
             _obligation_from_message(each, f"{where}.obligations") for each in at_most(message.obligations, f"{where}.obligations")
         ),
-        faults=texts(message.faults, f"{where}.faults"),
         try_instead=texts(message.try_instead, f"{where}.try_instead"),
         policy_digest=digest(message.policy_digest, f"{where}.policy_digest", empty=True),
     )

@@ -32,6 +32,7 @@ from policies.engine.announcement import Announcement, RegionalDomain
 from protos.certificates import write_private
 from protos.channel import Served, serve
 from protos.interceptors import Admission, Watch
+from protos.wire import WIRE_VERSION
 from regional_node.api.objects import ObjectsApi, objects_router
 from regional_node.bootstrap.doors import open_gate, open_projection
 from regional_node.bootstrap.home import RUNNING_FILE, House, domains_of, now, open_house
@@ -46,7 +47,6 @@ from regional_node.settings import NodeSettings
 from regional_node.storage.projection import Projection
 from regional_node.worker import tasks
 
-WIRE_VERSION = 1
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Membership:
 
 def run(home: Path, settings: NodeSettings, *, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. `say` gets one line when everything answers. Raises DomicileError when it cannot start."""
-    configure_logging()
+    configure_logging(level=logging.getLevelNamesMapping()[settings.log_level.upper()])
     stopping = own_signals()
     house = open_house(home, settings)  # (1)
     host, port = split_address(settings.http_address)
@@ -183,9 +183,12 @@ class Running:
             self.house.settings.grpc_address,
             credentials=lambda: membership().credentials,
             register=register,
-            admission=Admission(federation=membership().federation, standing=joining.standing(membership), clock=now),
-            watch=Watch(fault=_log_fault),
+            admission=Admission(federation=membership().federation, standing=joining.standing(membership, clock=now), clock=now),
+            watch=Watch(finished=self._called, fault=_log_fault),
         )
+
+    def _called(self, method: str, code: str) -> None:
+        self.metrics.calls.labels(method, code).inc()
 
     def _announce(self) -> None:
         if self.membership is not None:
@@ -243,6 +246,7 @@ def application(running: Running, routers: Sequence[APIRouter], nav: Sequence[Na
         folders=[TEMPLATES],
         nav=nav,
         zone=ZoneInfo(settings.time_zone),
+        https=settings.https,
     )
     shell = Shell(
         name=settings.region,
@@ -253,6 +257,7 @@ def application(running: Running, routers: Sequence[APIRouter], nav: Sequence[Na
         tokens=house.tokens,
         pages=pages,
         random=secrets.token_bytes,
+        https=settings.https,
         metrics=running.metrics,
         health=lambda: {"store": current_revision(house.engine) is not None, "policies": house.policies() is not None},
     )

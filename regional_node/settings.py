@@ -81,7 +81,7 @@ class NodeSettings(Settings):
     http_address: Address = Field(default="127.0.0.1:0", description="Address that the console and the REST API listen on.")
     grpc_address: Address = Field(default="127.0.0.1:0", description="Address that the index calls, under mutual TLS.")
     announced_address: Address = Field(default="", description="Address told to the index; empty for the one listened on.")
-    index_address: Address = Field(default="", description="Address of the index, known from the invite.")
+    https: bool = Field(default=False, description="Whether browsers reach the console over HTTPS, behind a proxy too.")
 
     time_zone: Zone = Field(default="UTC", description="Time zone of the region: its days end there.")
     reading_epoch_seconds: int = Field(

@@ -47,6 +47,26 @@ class Direction:
             position += 9 + length
         return found
 
+    def streams(self) -> tuple[dict[int, str], dict[int, bytes]]:
+        """The path of each stream (for requests) and its joined DATA."""
+        decoder = hpack.Decoder(max_header_list_size=1 << 24)
+        decoder.max_allowed_table_size = 1 << 20
+        paths: dict[int, str] = {}
+        bodies: dict[int, bytearray] = {}
+        block = bytearray()
+        for _, kind, flags, stream, payload in self.frames():
+            content = _without_padding(kind, flags, payload)
+            if kind == DATA:
+                bodies.setdefault(stream, bytearray()).extend(content)
+            elif kind in {HEADERS, CONTINUATION}:
+                block.extend(content)
+                if flags & 0x4:
+                    headers = dict(decoder.decode(bytes(block), raw=True))
+                    if b":path" in headers:
+                        paths[stream] = headers[b":path"].decode()
+                    block.clear()
+        return paths, {stream: bytes(body) for stream, body in bodies.items()}
+
     def unpacked(self) -> bytes:
         """Header text, then the joined DATA of each stream."""
         decoder = hpack.Decoder(max_header_list_size=1 << 24)
@@ -67,6 +87,16 @@ class Direction:
                             headers.append(bytes(name) + b": " + bytes(value))
                     block.clear()
         return b"\n".join([*headers, *(bytes(b) for b in bodies.values())])
+
+
+def _message(body: bytes) -> bytes:
+    """The one message of a unary call: five bytes of gRPC framing, never compressed here, then the message."""
+    if len(body) < 5:
+        return b""
+    assert body[0] == 0, "a compressed message would hide canaries"
+    length = int.from_bytes(body[1:5], "big")
+    assert len(body) == 5 + length
+    return body[5:]
 
 
 def _without_padding(kind: int, flags: int, payload: bytes) -> bytes:
@@ -124,6 +154,18 @@ class Wiretap:
         """All bytes of both directions of all connections, as they stood inside TLS and unpacked."""
         return b"\n".join(d.recent() + b"\n" + d.unpacked() for _, d in list(self.directions))
 
+    def exchanges(self) -> list[tuple[str, bytes, bytes]]:
+        """(path, request message, response message) of every unary call on every connection; a message is empty when none came."""
+        found = []
+        heard = list(self.directions)
+        for (_, there), (_, back) in zip(heard[::2], heard[1::2], strict=True):
+            paths, asked = there.streams()
+            _, answered = back.streams()
+            found += [
+                (path, _message(asked.get(stream, b"")), _message(answered.get(stream, b""))) for stream, path in paths.items()
+            ]
+        return found
+
     def forget(self) -> None:
         """Drop what was heard so far; header tables carry on from where they are."""
         for _, direction in list(self.directions):
@@ -168,7 +210,8 @@ class Wiretap:
         self._writers.append(far_writer)
         there, back = Direction(), Direction()
         self.directions += [("request", there), ("response", back)]
-        await asyncio.gather(_pump(reader, far_writer, there), _pump(far_reader, writer, back))
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(_pump(reader, far_writer, there), _pump(far_reader, writer, back))
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: Direction) -> None:

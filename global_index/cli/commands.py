@@ -50,6 +50,7 @@ def on_home(command: Callable[..., T]) -> Callable[..., T]:
     )
     @functools.wraps(command)
     def wrapped(*args: Any, home: Path, **options: Any) -> T:
+        os.umask(0o077)  # whatever a command makes is its owner's alone
         try:
             return command(Place(home), *args, **options)
         except DomicileError as error:

@@ -1,4 +1,4 @@
-"""The commands for the regions of the federation: inviting, listing, suspending, revoking."""
+"""The commands for the regions of the federation: inviting, listing, suspending, revoking, and their certificates and the index's."""
 
 from datetime import timedelta
 
@@ -79,6 +79,40 @@ def regions_revoke(place: Place, region: str) -> None:
     """End a membership: every certificate of the region ends."""
     house_of(place).memberships(address=_address(place)).revoke(region, at=now())
     click.echo("revoked")
+
+
+@regions.command("certificates")
+@on_home
+@as_json
+def regions_certificates(place: Place, *, plain: bool) -> None:
+    """The certificates that were issued, to regions and to the index itself, by serial."""
+    at = now()
+    known = [
+        {
+            "serial": each.serial,
+            "role": each.role.value,
+            "name": each.region,
+            "issued_at": each.issued_at.isoformat(),
+            "not_after": each.not_after.isoformat(),
+            "state": "standing" if each.stands(at=at) else "revoked" if each.revoked_at else "over",
+        }
+        for each in house_of(place).memberships(address=_address(place)).certificates()
+    ]
+    if plain:
+        print_json(known)
+    else:
+        shown.console().print(shown.facts(known, ("serial", "role", "name", "issued_at", "not_after", "state")))
+
+
+@regions.command("revoke-certificate")
+@click.argument("serial")
+@on_home
+def regions_revoke_certificate(place: Place, serial: str) -> None:
+    """Revoke one certificate; when it is the index's own, the index makes itself another at once."""
+    house, at = house_of(place), now()
+    house.memberships(address=_address(place)).revoke_certificate(serial.strip().lower(), at=at)
+    house.authority().index_credentials(at=at)
+    click.echo("revoked: nodes learn it with their next announcement")
 
 
 def _address(place: Place) -> str:

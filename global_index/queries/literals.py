@@ -1,5 +1,5 @@
-"""Constants of a question against the column they are compared with. A text outside the column's domain is refused and
-never repeated.
+"""Constants of a question against the column they are compared with. What lies outside a domain, the bounds or the askable days
+is refused and never repeated: a number or a day may name a person as well as a text does.
 """
 
 import re
@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from global_index.catalogue.published import Catalogue, decimals_of
 from global_index.queries.parse import Parsed
+from policies.engine.crossing import FIRST_DAY, LAST_DAY, askable_day, askable_numbers
 from policies.engine.readings import REGION_COLUMN, ColumnType, ReadingColumn, ReadingTable
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"\d{1,18}(\.\d{1,6})?")
-_LARGEST = 10**15
 _SHOWN = 12
 LONGEST_SHOWN = 40
 """A name longer than any of ours is not repeated."""
@@ -46,14 +46,23 @@ def number_of(parsed: Parsed, node: exp.Expr) -> Decimal:
 
 
 def day_of(parsed: Parsed, node: exp.Expr) -> date:
-    """A day, written as '2026-01-31'."""
+    """A day that may be asked about, written as '2026-01-31'."""
     text = text_of(node)
-    if text is not None and _DAY.fullmatch(text):
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            pass
-    raise parsed.invalid(node, "a day is wanted here", "write it as '2026-01-31'")
+    day = _calendar_day(text) if text is not None else None
+    if day is None:
+        raise parsed.invalid(node, "a day is wanted here", "write it as '2026-01-31'")
+    if not askable_day(day):
+        raise parsed.invalid(
+            node, "this day is outside what can be asked about", f"use a day from '{FIRST_DAY}' to '{LAST_DAY}', or group by year"
+        )
+    return day
+
+
+def _calendar_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def term_of(parsed: Parsed, node: exp.Expr, domain: tuple[str, ...], name: str) -> str:
@@ -95,9 +104,15 @@ def region_of(parsed: Parsed, node: exp.Expr, catalogue: Catalogue) -> str:
 
 def _scaled(parsed: Parsed, node: exp.Expr, column: ReadingColumn, currency: str | None) -> int:
     places = decimals_of(column, currency)
+    bounds = askable_numbers(column)
+    if bounds is None:
+        raise parsed.invalid(
+            node, f"`{column.name}` has no declared bounds, so no number is compared with it", "remove the condition"
+        )
     scaled = number_of(parsed, node).scaleb(places)
     if scaled != scaled.to_integral_value():
         raise parsed.invalid(node, f"`{column.name}` has {places} decimals at most", "round the number")
-    if abs(scaled) > _LARGEST:
-        raise parsed.invalid(node, f"the number is far outside the values of `{column.name}`", "use a smaller number")
+    if not bounds.low <= scaled <= bounds.high:
+        low, high = (Decimal(bound).scaleb(-places) for bound in (bounds.low, bounds.high))
+        raise parsed.invalid(node, f"this number is outside the bounds of `{column.name}`", f"use a number from {low} to {high}")
     return int(scaled)

@@ -1,8 +1,7 @@
 """What the index remembers of a question or a request: closed words, ids, plans. Never the text that was typed, never an answer.
 
-A plan holds constants of declared domains, days and numbers only, so it cannot name a person; the pseudonym of a record-
-level request
-is not kept either.
+A plan holds constants of declared domains, numbers within declared bounds and days of the askable range only, so that no telephone,
+identity number or birth date stands here; the pseudonym of a record-level request is not kept either.
 """
 
 from dataclasses import dataclass

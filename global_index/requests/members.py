@@ -6,6 +6,7 @@ A membership is a state graph, checked when this module is imported.
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from policies.engine.announcement import Announcement
@@ -77,9 +78,19 @@ class InviteKept:
     used_at: datetime | None = None
 
 
+class Holder(StrEnum):
+    """What the holder of an issued certificate is. Grammar: one noun."""
+
+    REGION = "region"
+    INDEX = "index"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateKept:
-    """A certificate that was issued to a region. `proved_at`: when its holder first used it."""
+    """A certificate that was issued. `region` is whom it names; of the index's own, where `role` says so, it is `index`.
+
+    `proved_at`: when a region first used it.
+    """
 
     serial: str
     region: str
@@ -88,6 +99,7 @@ class CertificateKept:
     not_after: datetime
     proved_at: datetime | None = None
     revoked_at: datetime | None = None
+    role: Holder = Holder.REGION
 
     def stands(self, *, at: datetime) -> bool:
         """Whether it is neither revoked nor over."""
@@ -95,7 +107,10 @@ class CertificateKept:
 
 
 class MembershipUnit(Protocol):
-    """One transaction over memberships, invites and certificates."""
+    """One transaction over memberships, invites and certificates.
+
+    Where it may write, what it has read of a member or a certificate stays so until its end.
+    """
 
     def member(self, region: str) -> Member | None:
         """The membership of a region, None when it was never invited."""
@@ -126,11 +141,15 @@ class MembershipUnit(Protocol):
         ...
 
     def certificate(self, serial: str) -> CertificateKept | None:
-        """A certificate by its serial."""
+        """A certificate by its serial, of a region or of the index."""
         ...
 
     def certificates(self, region: str) -> tuple[CertificateKept, ...]:
         """The certificates ever issued to a region, oldest first."""
+        ...
+
+    def issued(self) -> tuple[CertificateKept, ...]:
+        """All certificates ever issued, the index's own too, oldest first."""
         ...
 
     def keep_certificate(self, certificate: CertificateKept) -> None:
@@ -138,7 +157,7 @@ class MembershipUnit(Protocol):
         ...
 
     def revoked(self, *, at: datetime) -> tuple[str, ...]:
-        """Serials that are revoked and not yet over."""
+        """Serials that are revoked and not yet over, of regions and of the index."""
         ...
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from global_index.requests.members import (
     LONGEST_INVITE,
     CertificateKept,
+    Holder,
     InviteKept,
     Issuer,
     Member,
@@ -113,11 +114,11 @@ class Memberships:
                     what=f"it is for region `{invite.region}` under `{invite.jurisdiction}`",
                     remedy="join with the region it was made for",
                 )
-            if not unit.use_invite(serial, at=at):
-                raise _used()
-            member = unit.member(region)
+            member = unit.member(region)  # before the invite: every transaction takes the member first, so that none wait in a ring
             if member is None:
                 raise _not_invited("its region is not known", "ask for a new invite")
+            if not unit.use_invite(serial, at=at):
+                raise _used()
             kept = self._issue(unit, region, request, at=at)
             unit.keep_member(replace(member.moved(MembershipGraph.JOINED, at=at), address=address))
             return self._told(unit, kept.pem, at=at)
@@ -125,6 +126,7 @@ class Memberships:
     def renew(self, *, region: str, serial: str, request: bytes, at: datetime) -> Joined:
         """Issue a region's next certificate. The present one stands until the next is first used for an announcement."""
         with self._store.writing() as unit:
+            _heard(unit, region, at=at)
             _prove(unit, region, serial, at=at)
             for waiting in unit.certificates(region):
                 if waiting.serial != serial and waiting.revoked_at is None:  # an earlier answer was lost on the way
@@ -133,9 +135,12 @@ class Memberships:
             return self._told(unit, kept.pem, at=at)
 
     def announce(self, *, region: str, serial: str, announcement: Announcement, at: datetime) -> Joined:
-        """Keep what a region says of itself. The certificate it came with is proved, and every older one is revoked."""
+        """Keep what a region says of itself. The certificate it came with is proved, and every older one is revoked.
+
+        Raises PEER_REFUSED unless the membership is active: a suspension that came while the call was let in is not lifted by it.
+        """
         with self._store.writing() as unit:
-            member = _required(unit, region)
+            member = _heard(unit, region, at=at)
             if member.settled(at=at).state != MembershipGraph.JOINED.name:
                 member = member.moved(MembershipGraph.JOINED, at=at)
             unit.keep_member(replace(member, address=announcement.address, seen_at=at, announcement=announcement))
@@ -163,15 +168,22 @@ class Memberships:
             unit.void_invites(region, at=at)
 
     def revoke_certificate(self, serial: str, *, at: datetime) -> None:
-        """Revoke one certificate. Raises RECORD_NOT_FOUND."""
+        """Revoke one certificate, of a region or the index's own. Raises RECORD_NOT_FOUND."""
         with self._store.writing() as unit:
             certificate = unit.certificate(serial)
             if certificate is None:
                 raise DomicileError(
-                    what=f"there is no certificate `{serial[:64]}`", remedy="see `global-index regions`", code=Code.RECORD_NOT_FOUND
+                    what=f"there is no certificate `{serial[:64]}`",
+                    remedy="see `global-index regions certificates`",
+                    code=Code.RECORD_NOT_FOUND,
                 )
             if certificate.revoked_at is None:
                 unit.keep_certificate(replace(certificate, revoked_at=at))
+
+    def certificates(self) -> tuple[CertificateKept, ...]:
+        """All certificates ever issued, the index's own too, oldest first."""
+        with self._store.reading() as unit:
+            return unit.issued()
 
     def require_standing(self, *, invited: bool, name: str, serial: str, at: datetime) -> None:
         """Raise PEER_REFUSED or INVITE_REFUSED unless this serial was issued to that name, stands, and its region may call."""
@@ -180,7 +192,7 @@ class Memberships:
                 _open_invite(unit, serial, at=at)
                 return
             certificate, member = unit.certificate(serial), unit.member(name)
-        if certificate is None or member is None or certificate.region != name:
+        if certificate is None or member is None or (certificate.role, certificate.region) != (Holder.REGION, name):
             raise _unwelcome("it was not issued here")
         if not certificate.stands(at=at):
             raise _unwelcome("it is revoked or over")
@@ -219,6 +231,14 @@ def _required(unit: MembershipUnit, region: str) -> Member:
         raise DomicileError(
             what=f"there is no region `{region[:64]}`", remedy="see `global-index regions`", code=Code.RECORD_NOT_FOUND
         )
+    return member
+
+
+def _heard(unit: MembershipUnit, region: str, *, at: datetime) -> Member:
+    member = _required(unit, region)
+    state = member.settled(at=at).state
+    if not member.settled(at=at).active:
+        raise _unwelcome(what=f"the region is {state.lower()}")
     return member
 
 

@@ -6,19 +6,16 @@ ended; not the pseudonym, not a value.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import rfc8785
-
 from global_index.catalogue.regions import Region, RegionDirectory
 from global_index.errors import RegionError
 from global_index.requests.history import Asked, History, Memory, Told
 from global_index.requests.tickets import Asker, TicketOffice
-from policies.engine.crossing import LeafRef, PersonView
+from policies.engine.crossing import LeafRef, PersonView, person_digest
 from policies.engine.decision import Decision
 from policies.engine.errors import Code, DomicileError
 
@@ -48,11 +45,6 @@ class PersonReader(Protocol):
     ) -> Coroutine[Any, Any, PersonAnswer]:
         """The fields as the gate let them out. Raises Denied or DomicileError."""
         ...
-
-
-def request_digest(pseudonym: bytes, fields: Sequence[str]) -> str:
-    """SHA-256 (hex) of the RFC 8785 JSON of what is asked: the ticket is good for this person and these fields only."""
-    return hashlib.sha256(rfc8785.dumps({"fields": list(fields), "pseudonym": pseudonym.hex()})).hexdigest()
 
 
 def read_pseudonym(text: str) -> bytes:
@@ -98,7 +90,7 @@ class Persons:
         wanted = _accept_fields(fields)
         subject = read_pseudonym(pseudonym)
         target = await asyncio.to_thread(named_region, self.directory, region)
-        ticket = self.tickets.maker(asker, region=target.name, request_digest=request_digest(subject, wanted))
+        ticket = self.tickets.maker(asker, region=target.name, request_digest=person_digest(subject, wanted))
         try:
             work = self.reader.person(target, pseudonym=subject, fields=wanted, ticket=ticket, seconds=self.seconds)
             answer = await self.elsewhere(work)

@@ -10,11 +10,23 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, LargeBinary, PrimaryKeyConstraint, Table, Text, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Select,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
 
 from chassis.database import classified, reading, writing
 from global_index.catalogue.regions import Region
-from global_index.requests.members import CertificateKept, InviteKept, Member
+from global_index.requests.members import CertificateKept, Holder, InviteKept, Member
 from global_index.storage.metadata import metadata
 from policies.engine.announcement import Announcement, RegionalDomain
 from policies.engine.vocabulary import DataCategory
@@ -51,6 +63,7 @@ certificates = Table(
     metadata,
     classified("serial", Text, category=_OPS),
     classified("region", Text, category=_OPS, nullable=False, index=True),
+    classified("role", Text, category=_OPS, nullable=False),
     classified("position", BigInteger, category=_OPS, nullable=False),
     classified("pem", LargeBinary, category=_OPS, nullable=False),
     classified("issued_at", BigInteger, category=_OPS, nullable=False),
@@ -71,7 +84,7 @@ class SqlMembershipStore:
     def writing(self) -> "Iterator[SqlMembershipUnit]":
         """A transaction that may write."""
         with writing(self._engine) as connection:
-            yield SqlMembershipUnit(connection)
+            yield SqlMembershipUnit(connection, writes=True)
 
     @contextmanager
     def reading(self) -> "Iterator[SqlMembershipUnit]":
@@ -95,14 +108,18 @@ class SqlRegionDirectory:
 
 
 class SqlMembershipUnit:
-    """One transaction over regions, invites and certificates."""
+    """One transaction over regions, invites and certificates.
 
-    def __init__(self, connection: Connection) -> None:
+    Where it `writes`, a member or certificate that was read is held: what is decided on it may be written as a whole row.
+    """
+
+    def __init__(self, connection: Connection, *, writes: bool = False) -> None:
         self._connection = connection
+        self._writes = writes
 
     def member(self, region: str) -> Member | None:
         """The membership of a region, None when it was never invited."""
-        row = self._connection.execute(select(regions).where(regions.c.name == region)).one_or_none()
+        row = self._connection.execute(self._held(select(regions).where(regions.c.name == region))).one_or_none()
         return None if row is None else _member(row)
 
     def members(self) -> tuple[Member, ...]:
@@ -152,32 +169,48 @@ class SqlMembershipUnit:
         self._connection.execute(update(invites).where(still_open).values(used_at=_seconds(at)))
 
     def certificate(self, serial: str) -> CertificateKept | None:
-        """A certificate by its serial."""
-        row = self._connection.execute(select(certificates).where(certificates.c.serial == serial)).one_or_none()
+        """A certificate by its serial, of a region or of the index."""
+        row = self._connection.execute(self._held(select(certificates).where(certificates.c.serial == serial))).one_or_none()
         return None if row is None else _certificate(row)
 
     def certificates(self, region: str) -> tuple[CertificateKept, ...]:
         """The certificates ever issued to a region, oldest first."""
-        rows = select(certificates).where(certificates.c.region == region).order_by(certificates.c.position)
+        return self._certificates(Holder.REGION, region)
+
+    def issued(self) -> tuple[CertificateKept, ...]:
+        """All certificates ever issued, the index's own too, oldest first."""
+        rows = select(certificates).order_by(
+            certificates.c.issued_at, certificates.c.role, certificates.c.region, certificates.c.position
+        )
         return tuple(map(_certificate, self._connection.execute(rows)))
 
     def keep_certificate(self, certificate: CertificateKept) -> None:
         """Write a certificate, new or changed."""
         values = {
             "region": certificate.region,
+            "role": certificate.role.value,
             "pem": certificate.pem,
             "issued_at": _seconds(certificate.issued_at),
             "not_after": _seconds(certificate.not_after),
             "proved_at": _seconds_or_none(certificate.proved_at),
             "revoked_at": _seconds_or_none(certificate.revoked_at),
         }
-        new = {"position": len(self.certificates(certificate.region))}
+        new = {"position": len(self._certificates(certificate.role, certificate.region))}
         self._keep(certificates, "serial", certificate.serial, values, new)
 
     def revoked(self, *, at: datetime) -> tuple[str, ...]:
-        """Serials that are revoked and not yet over."""
+        """Serials that are revoked and not yet over, of regions and of the index."""
         still = certificates.c.revoked_at.is_not(None) & (certificates.c.not_after > _seconds(at))
         return tuple(self._connection.execute(select(certificates.c.serial).where(still)).scalars())
+
+    def _certificates(self, role: Holder, name: str) -> tuple[CertificateKept, ...]:
+        theirs = (certificates.c.role == role.value) & (certificates.c.region == name)
+        rows = self._held(select(certificates).where(theirs).order_by(certificates.c.position))
+        return tuple(map(_certificate, self._connection.execute(rows)))
+
+    def _held(self, rows: "Select[Any]") -> "Select[Any]":
+        # the embedded store lets one transaction write at a time and has no row locks: it leaves the clause out
+        return rows.with_for_update() if self._writes else rows
 
     def _keep(self, table: Table, key: str, value: str, values: dict[str, Any], new: dict[str, Any] | None = None) -> None:
         if self._connection.execute(update(table).where(table.c[key] == value).values(values)).rowcount == 0:
@@ -227,6 +260,7 @@ def _certificate(row: Any) -> CertificateKept:
         not_after=_moment(row.not_after),
         proved_at=_moment_or_none(row.proved_at),
         revoked_at=_moment_or_none(row.revoked_at),
+        role=Holder(row.role),
     )
 
 

@@ -6,18 +6,26 @@ Nothing here touches a wire or a store. `Released` is defined here and construct
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import rfc8785
 
 from policies.engine.decision import Decision, RuleRef
+from policies.engine.readings import Bounds, ColumnType, ReadingColumn
 from policies.engine.vocabulary import Form
 
 T_co = TypeVar("T_co", covariant=True)
 
 PLAN_VERSION = 1
+
+FIRST_DAY = date(2010, 1, 1)
+LAST_DAY = date(2035, 12, 31)
+"""The days a plan may name, both inclusive. Fixed, so that index and node agree without a clock. No column holds a birth date, and
+no adult was born in them: what lies before is still grouped by year, or asked for with `< '2010-01-01'`."""
+
+_MONEY_TIMES = 100
 
 
 class AggregateKind(StrEnum):
@@ -180,6 +188,28 @@ def canonical(plan: Plan) -> bytes:
 def plan_digest(plan: Plan) -> str:
     """SHA-256 of the canonical plan, hex."""
     return hashlib.sha256(canonical(plan)).hexdigest()
+
+
+def person_digest(pseudonym: bytes, fields: Sequence[str]) -> str:
+    """What a ticket for a person is bound to: SHA-256 (hex) of the RFC 8785 JSON of this person and these fields, in order."""
+    return hashlib.sha256(rfc8785.dumps({"fields": list(fields), "pseudonym": pseudonym.hex()})).hexdigest()
+
+
+def askable_numbers(column: ReadingColumn) -> Bounds | None:
+    """The integers a plan may compare `column` with, both inclusive; None when it takes no number.
+
+    Money: up to 100 times the high bound, in minor units of any currency (5,000,000 for the largest column of today). So a
+    number of more than seven digits, as a telephone, a tax or an identity card has, never stands in a plan.
+    """
+    if column.bounds is None or column.type in {ColumnType.TERM, ColumnType.DATE}:
+        return None
+    times = _MONEY_TIMES if column.type is ColumnType.MONEY else 1
+    return Bounds(low=column.bounds.low * times, high=column.bounds.high * times)
+
+
+def askable_day(day: date) -> bool:
+    """Whether a plan may name this day."""
+    return FIRST_DAY <= day <= LAST_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from policies.engine.facts import CATEGORIES
 from policies.engine.obligations import measure
 from policies.engine.reading import Reading
 from policies.engine.registry import Registry, Strictest
-from policies.engine.registry_parser import registry_of, shipped_registry
+from policies.engine.registry_parser import FILES, registry_of, shipped_registry
 from policies.engine.request import Fact
 from policies.engine.strict_yaml import MAX_BYTES, Entry, Node, Place, parse_documents, plain
 from policies.engine.strict_yaml import Mapping as MappingNode
@@ -31,13 +31,18 @@ KEYS = (
 )  # fmt: skip
 NEEDED = ("policy", "law", "title", "cite", "effect", "when")
 CASES_SUFFIX = ".cases.yaml"
+YAML_ENDINGS = frozenset({".yaml", ".yml"})
+_REGISTRY = frozenset(Path("registry") / f"{name}.yaml" for name in FILES)
 
 
 def load(paths: Path | Iterable[Path], *, registry: Registry | None = None) -> Documents:
-    """Read policy files and folders (`*.yaml` in it, but no case files). Raises PolicyError with the findings of all files."""
+    """Read policy files and folders (`*.yaml` in it, but no case files). Raises PolicyError with the findings of all files.
+
+    A folder in which other YAML lies about is refused: who wrote a prohibition there means it to be in force.
+    """
     given = [paths] if isinstance(paths, Path) else list(paths)
     known = registry or (registry_of(given[0] if given[0].is_dir() else given[0].parent) if given else shipped_registry())
-    findings: list[Diagnostic] = []
+    findings = [finding for path in given if path.is_dir() for finding in _strays(path)]
     parsed: list[Documents] = []
     for path in policy_files(given):
         try:
@@ -64,6 +69,22 @@ def policy_files(paths: Iterable[Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def _strays(folder: Path) -> list[Diagnostic]:
+    """Every YAML file of a folder that would not be read: with another ending, in a folder below, beside the registry's own."""
+    findings: list[Diagnostic] = []
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if path.suffix.lower() not in YAML_ENDINGS or path.name.endswith(CASES_SUFFIX) or inner in _REGISTRY:
+            continue
+        start = Place(inner.as_posix(), 1, 1)
+        if len(inner.parts) > 1:
+            remedy = "move it into the folder of the policies itself, or remove it"
+            findings.append(start.finding("a policy in a folder below is not in force", remedy))
+        elif path.suffix != ".yaml":
+            findings.append(start.finding("a policy with this ending is not in force", "rename it to end in `.yaml`, or remove it"))
+    return findings
 
 
 def parse_text(text: str, filename: str, *, registry: Registry | None = None) -> Documents:

@@ -46,7 +46,8 @@ class DecisionRecord:
     """One crossing or refusal. Ids are opaque; `subject` is an HMAC (hex) under a key that erasure destroys, or empty.
 
     `fields` pairs each field's name in the model with its form; `payload_digest` is SHA-256 (hex) of what left and
-    `payload_length` its bytes (0 when nothing left); `rho` is the charge as a decimal or a fraction, empty without one.
+    `payload_length` its bytes (0 when nothing left); `rho` is what the answer cost as a decimal or a fraction, empty without
+    one; `recorded` says that the answer was given again and this leaf adds no charge: who adds charges up counts a question once.
     """
 
     kind: Kind
@@ -70,6 +71,7 @@ class DecisionRecord:
     plan_digest: str = ""
     reading_epoch: str = ""
     rho: str = ""
+    recorded: bool = False
     payload_digest: str = ""
     payload_length: int = 0
     subject: str = ""
@@ -141,6 +143,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "plan_digest": _matching(_DIGEST),
     "reading_epoch": _optional_token,
     "rho": _matching(_RHO),
+    "recorded": lambda value: type(value) is bool,
     "payload_digest": _matching(_DIGEST),
     "payload_length": lambda value: type(value) is int and 0 <= value < 1 << 53,
     "subject": _matching(_DIGEST),
@@ -168,6 +171,8 @@ def canonical_bytes(record: DecisionRecord) -> bytes:
     body["inputs"] = {path: list(v) if isinstance(v, tuple) else v for path, v in record.inputs.items()}
     for name in _TUPLES:
         body[name] = list(body[name])
+    if not record.recorded:
+        del body["recorded"]  # only ever written as true: leaves from before it was known keep their bytes
     return rfc8785.dumps(body)
 
 
@@ -175,7 +180,7 @@ def from_bytes(raw: bytes) -> DecisionRecord:
     """The record of a leaf. Raises INPUT_INVALID for anything but the canonical bytes of a record."""
     try:
         body = json.loads(raw)
-        if set(body) != set(_NAMES):
+        if {*body, "recorded"} != set(_NAMES):
             raise _broken("keys are missing or unknown")
         body["at"] = datetime.strptime(body["at"], _INSTANT).replace(tzinfo=UTC)
         body["kind"], body["shape"], body["outcome"] = Kind(body["kind"]), Shape(body["shape"]), Outcome(body["outcome"])

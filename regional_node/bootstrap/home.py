@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import uuid_utils
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
@@ -19,7 +19,6 @@ from chassis.database import migrate, open_database, require_current
 from chassis.settings import write_settings
 from chassis.web.accounts import Accounts
 from chassis.web.sessions import Sessions, Tokens
-from policies.engine.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import SubjectClass
 from protos.certificates import write_private
@@ -30,8 +29,8 @@ from regional_node.settings import NodeSettings
 from regional_node.storage.accounts import StoredPrivacyAccount
 from regional_node.storage.feed import StoredFeed
 from regional_node.storage.imports import SqlImportJournal
-from regional_node.storage.keys import INDEX_SECRET, FileKeys, create_keys
-from regional_node.storage.ledger import StoredLedger
+from regional_node.storage.keys import INDEX_SECRET, FileKeys, create_keys, require_private
+from regional_node.storage.ledger import LedgerKey, StoredLedger
 from regional_node.storage.reads import SqlReadTrail
 from regional_node.storage.sealing import Indexer, Sealer
 from regional_node.storage.tables import sign_in
@@ -68,23 +67,6 @@ def domains_of(settings: NodeSettings) -> Domains:
         stages=settings.stages,
         products=settings.products,
     )
-
-
-class LedgerSigner:
-    """Signs checkpoints under the node's ledger key; the log's origin names federation-wide whose log it is."""
-
-    def __init__(self, key: Ed25519PrivateKey, *, origin: str) -> None:
-        self._key = key
-        self._origin = origin
-
-    def sign(self, size: int, root: bytes) -> str:
-        """A signed note over the size and root."""
-        return sign_checkpoint(Checkpoint(origin=self._origin, size=size, root=root), self._key)
-
-    def open(self, note: str) -> tuple[int, bytes]:
-        """Size and root of a note of this log."""
-        checkpoint = open_checkpoint(note, origin=self._origin, public_key=self._key.public_key())
-        return checkpoint.size, checkpoint.root
 
 
 @dataclass(frozen=True)
@@ -140,7 +122,7 @@ class House:
     def ledger(self) -> StoredLedger:
         """The log of what left."""
         origin = f"domicile/{self.settings.organisation}/{self.settings.region}"
-        return StoredLedger(self.engine, signer=LedgerSigner(_ledger_key(self.home), origin=origin))
+        return StoredLedger(self.engine, signer=LedgerKey(origin=origin, key=_ledger_key(self.home)))
 
     @cached_property
     def account(self) -> StoredPrivacyAccount:
@@ -183,11 +165,18 @@ class House:
             unit_of_work=self.units,
             journal=self.journal,
             region=region,
-            secret=self.keys.secret(INDEX_SECRET),
+            secret=_derived(self.keys.secret(INDEX_SECRET), b"domicile: digests of imported rows"),
             new_id=new_id,
             clock=now,
             progress=progress,
         )
+
+
+def _derived(secret: bytes, label: bytes) -> bytes:
+    """A key of its own for one use, so that no two uses share one."""
+    keyed = hmac.HMAC(secret, hashes.SHA256())
+    keyed.update(label)
+    return keyed.finalize()
 
 
 def found(home: Path, settings: NodeSettings) -> None:
@@ -250,6 +239,7 @@ def open_house(home: Path, settings: NodeSettings) -> House:
 def _ledger_key(home: Path) -> Ed25519PrivateKey:
     path = home / _LEDGER_KEY
     try:
+        require_private(path)
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError):
         key = None

@@ -15,6 +15,7 @@ _COMMANDS = {
     "policy": "regional_node.cli.checking:policy",
     "renew": "regional_node.cli.membership:renew",
     "serve": "regional_node.cli.running:serve",
+    "tokens": "regional_node.cli.people:tokens",
     "users": "regional_node.cli.people:users",
 }
 

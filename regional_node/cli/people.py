@@ -1,7 +1,8 @@
-"""The commands for people who sign in to this node. Passwords come from a file or standard input, never from the command line."""
+"""The commands for people and machines that sign in to this node. Passwords never come from the command line."""
 
 import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -91,3 +92,30 @@ def users_list(place: Place, *, plain: bool) -> None:
     else:
         for each in known:
             click.echo(f"{each['username']}: {', '.join(each['roles'])}" + (" (disabled)" if each["disabled"] else ""))  # type: ignore[arg-type]  # a list of names
+
+
+@click.group()
+def tokens() -> None:
+    """API tokens for machines."""
+
+
+@tokens.command("add")
+@click.argument("label")
+@click.option("--role", "roles", type=_ROLES, multiple=True, required=True, help="What the token may do; may be given again.")
+@click.option("--importer", help="The organisation it acts for; the node's own when left out.")
+@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="How long it lasts.")
+@on_home
+@as_json
+def tokens_add(place: Place, *, label: str, roles: tuple[str, ...], importer: str | None, days: int, plain: bool) -> None:
+    """Make a token; its secret is shown once. Send it as `Authorization: Bearer SECRET`."""
+    token_id, secret = place.house().tokens.issue(label, roles, lasts=timedelta(days=days), importer=importer)
+    print_json({"token_id": token_id, "token": secret}) if plain else click.echo(f"{token_id}\n{secret}")
+
+
+@tokens.command("revoke")
+@click.argument("token_id")
+@on_home
+def tokens_revoke(place: Place, token_id: str) -> None:
+    """Stop a token at once."""
+    place.house().tokens.revoke(token_id)
+    click.echo("revoked")

@@ -64,18 +64,23 @@ def _checked_on(mechanisms: tuple[Mapping[str, object], ...]) -> date | None:
     return None
 
 
-def _contract_on_file(_obligation: Obligation, circumstances: Circumstances) -> bool:
-    return circumstances.importer.facts.get("ccpa_contract") is True
+def _registered(fact: str) -> Callable[[Obligation, Circumstances], bool]:
+    """What people must have done outside this program: it counts when the register states it of the importer, as `true`."""
+
+    def stated(_obligation: Obligation, circumstances: Circumstances) -> bool:
+        return circumstances.importer.facts.get(fact) is True
+
+    return stated
 
 
 _TABLE: dict[str, Callable[[Obligation, Circumstances], bool]] = {
     "record_ropa": _by_the_record,
     "document_derogation": _by_the_record,
-    "transparency_13_1_f": _by_the_record,
-    "honour_deletion_downstream": _by_the_record,  # a tombstone in the feed tells the importer
+    "transparency_13_1_f": _registered("notice_names_transfer"),
+    "honour_deletion_downstream": _registered("deletion_forwarded"),
     "renew_tia_soon": _by_the_record,
     "noise": _by_noise,
     "suppress_cell": _by_noise,  # every answered cell is noised and withheld under `min_cell`
     "verify_dpf_list": _list_checked,
-    "service_provider_terms": _contract_on_file,
+    "service_provider_terms": _registered("ccpa_contract"),
 }

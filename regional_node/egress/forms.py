@@ -18,11 +18,25 @@ _ENOUGH_DIGITS = 7
 _ENOUGH_LETTERS = 3
 _POSTAL_PREFIX = 2
 _ENOUGH_POSTAL = 4
+_READ = {DataCategory.CONTACT_CITY: ("state",)}
 
 
-def put_into_form(spec: FieldSpec, form: Form, values: Mapping[str, Plain], *, pseudonym_key: Callable[[], bytes]) -> str | None:
+def fields_read(spec: FieldSpec) -> tuple[str, ...]:
+    """The other fields whose values a generalisation of this one shows."""
+    return _READ.get(spec.category, ())
+
+
+def put_into_form(
+    spec: FieldSpec,
+    form: Form,
+    values: Mapping[str, Plain],
+    *,
+    forms: Mapping[str, Form],
+    pseudonym_key: Callable[[], bytes],
+) -> str | None:
     """The field's value in `form`, or None when nothing of it may leave or nothing is held. `values` are the record's own.
 
+    `forms` says how the fields of `fields_read` may leave: one that may not leave clear is not shown in place of another.
     `pseudonym_key` gives the key of the importer who asks; two importers get pseudonyms that do not match.
     """
     value = values.get(spec.name)
@@ -35,6 +49,8 @@ def put_into_form(spec: FieldSpec, form: Form, values: Mapping[str, Plain], *, p
         return hmac.digest(pseudonym_key(), named, hashlib.sha256).hex()[:32]
     if form is Form.MASK:
         return _masked(spec, plain_text(value))
+    if any(forms.get(name) is not Form.CLEAR for name in fields_read(spec)):
+        return None
     return _generalised(spec, value, values)
 
 

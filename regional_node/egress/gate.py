@@ -4,14 +4,12 @@ The road is always the same: (1) decide  (2) transform  (3) record  (4) release.
 taken under the region's own policies for whoever asks now. A denial is recorded too, without a payload, and raised as `Denied`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import NoReturn, Protocol
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from policies.engine.crossing import (
@@ -26,6 +24,7 @@ from policies.engine.crossing import (
     Plan,
     Released,
     Share,
+    person_digest,
     plan_digest,
 )
 from policies.engine.decision import Decision
@@ -81,11 +80,6 @@ class Randomness:
 
     below: Below
     nonce: Callable[[], str]
-
-
-def person_digest(pseudonym: bytes, fields: Sequence[str]) -> str:
-    """What a ticket for a person is bound to: SHA-256 (hex) of the RFC 8785 JSON of what is asked."""
-    return hashlib.sha256(rfc8785.dumps({"fields": list(fields), "pseudonym": pseudonym.hex()})).hexdigest()
 
 
 class Gate:

@@ -11,6 +11,10 @@ denied: the register is the exporter's own statement of facts, an importer canno
         facts: {group: true, role: controller}
         mechanisms: [{id: adequacy}]
         purposes: {analytics.reporting: A6-1-f}
+
+Three facts stand for duties that people carry out, not this program; each counts only as `true`: `ccpa_contract` (the contract of
+Civ. Code 1798.100(d) is on file), `deletion_forwarded` (erasures are passed on to this importer, Civ. Code 1798.105(c)) and
+`notice_names_transfer` (the notice to data subjects names the transfer to it and its ground, GDPR Art. 13(1)(f)).
 """
 
 from collections.abc import Mapping

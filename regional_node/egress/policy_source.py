@@ -9,6 +9,7 @@ from pathlib import Path
 
 from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import Policies, load_policies
+from policies.engine.parser import YAML_ENDINGS
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
@@ -36,14 +37,11 @@ class PolicySource:
                 )
                 return None
             if stamp != self._stamp:
-                self._policies, self.fault = self._loaded(stamp)
+                self._policies, self.fault = self._loaded()
                 self._stamp = stamp
             return self._policies
 
-    def _loaded(self, stamp: _Stamp) -> tuple[Policies | None, DomicileError | None]:
-        if not any(name.endswith(".yaml") and not name.endswith(".cases.yaml") and "/" not in name for name, _, _ in stamp):
-            remedy = "put the region's policies there"
-            return None, DomicileError("there is no policy", where=str(self._folder), remedy=remedy, code=Code.POLICY_MISSING)
+    def _loaded(self) -> tuple[Policies | None, DomicileError | None]:
         try:
             policies = self._load(self._folder)
         except DomicileError as error:
@@ -51,13 +49,16 @@ class PolicySource:
         except (OSError, UnicodeDecodeError):
             return None, DomicileError("a policy cannot be read", where=str(self._folder), code=Code.POLICY_INVALID)
         if not policies.documents.policies:
-            return None, DomicileError("there is no policy", where=str(self._folder), code=Code.POLICY_MISSING)
+            remedy = "put the region's policies there"
+            return None, DomicileError("there is no policy", where=str(self._folder), remedy=remedy, code=Code.POLICY_MISSING)
         return policies, None
 
     def _present(self) -> _Stamp:
         """Name, time and size of every YAML file in the folder and below it: a cheap look at each decision."""
         found = []
-        for path in sorted(self._folder.rglob("*.yaml")):
+        for path in sorted(self._folder.rglob("*")):
+            if path.suffix.lower() not in YAML_ENDINGS:
+                continue
             stat = path.stat()
             found.append((path.relative_to(self._folder).as_posix(), stat.st_mtime_ns, stat.st_size))
         return tuple(found)

@@ -34,9 +34,9 @@ def for_share(node: NodeIdentity, importer: Importer, table: ReadingTable, colum
 
 
 def for_person(
-    node: NodeIdentity, importer: Importer, record: Record, fields: Sequence[FieldSpec], purpose: str, *, at: date
+    node: NodeIdentity, importer: Importer, record: Record | None, fields: Sequence[FieldSpec], purpose: str, *, at: date
 ) -> TransferRequest:
-    """May these fields of one person be transferred, and each in which form?"""
+    """May these fields of one person be transferred, and each in which form? Without a record: of a person nothing is known of."""
     data: dict[str, Fact] = {
         "categories": [*sorted({spec.category.value for spec in fields})],
         "shape": Shape.RECORD.value,
@@ -91,8 +91,10 @@ def _party(jurisdiction: str, state: str | None, organisation: str, more: Mappin
     return party
 
 
-def _subject(node: NodeIdentity, record: Record, at: date) -> dict[str, Fact]:
+def _subject(node: NodeIdentity, record: Record | None, at: date) -> dict[str, Fact]:
     subject: dict[str, Fact] = {"region": node.jurisdiction, "natural_person": True}
+    if record is None:
+        return subject
     stage = record.plain("lifecycle_stage")
     if stage is not None:
         subject["type"] = "customer" if stage in _CUSTOMERS else "prospect"

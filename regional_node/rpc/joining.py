@@ -6,7 +6,7 @@ The folder holds `identity.pem` (key and certificate in one file, so that both c
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from policies.engine.announcement import Announcement
 from policies.engine.errors import Code, DomicileError
 from protos.certificates import (
     Identity,
+    Revocations,
     Role,
     belongs,
     key_pem,
@@ -33,6 +34,7 @@ from protos.invites import Invite, read_invite
 from protos.membership_wire import announcement_to_message
 from protos.v1 import membership_pb2 as pb
 from protos.v1.membership_pb2_grpc import FederationStub
+from regional_node.rpc.index_certificate import index_certificate
 
 DEADLINE = 10.0
 TICKET_KEY_LENGTH = 32
@@ -42,7 +44,10 @@ _IDENTITY, _AUTHORITIES, _REVOCATIONS, _MEMBERSHIP = "identity.pem", "authoritie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMembership:
-    """A node's membership as its folder holds it. `organisation` is the importer of entries, `revoked` serials are refused."""
+    """A node's membership as its folder holds it. `organisation` is the importer of entries.
+
+    `ticket_key` is the one it joined under: an announcement never changes it, so no thief of the index's certificate can.
+    """
 
     identity: Identity
     credentials: Credentials
@@ -50,7 +55,12 @@ class NodeMembership:
     index_address: str
     organisation: str
     ticket_key: bytes
-    revoked: frozenset[str]
+    revocations: Revocations
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The serials that are refused."""
+        return self.revocations.serials
 
     @property
     def region(self) -> str:
@@ -97,7 +107,7 @@ async def join(
         "organisation": answer.index_organisation,
         "ticket_key": _ticket_key(answer.ticket_key).hex(),
     }
-    read_revocations(answer.revocations, answer.authorities)
+    read_revocations(answer.revocations, answer.authorities).require_current(at=at)
     write_private(folder / _AUTHORITIES, answer.authorities)
     write_private(folder / _REVOCATIONS, answer.revocations)
     write_private(folder / _MEMBERSHIP, json.dumps(membership, indent=2).encode())
@@ -109,9 +119,10 @@ async def renew(folder: Path, *, at: datetime, deadline: float = DEADLINE) -> No
     """Replace the node's key and certificate before they end; announce at once afterwards, which retires the old one."""
     present = load(folder)
     _require_valid(present, at=at)
+    _, credentials = await _unrevoked_index(folder, present, deadline=deadline)
     key = new_key()
     request = pb.RenewCertificateRequest(certificate_request=make_request(present.region, key))
-    async with open_to_index(present.index_address, credentials=present.credentials, federation=present.federation) as channel:
+    async with open_to_index(present.index_address, credentials=credentials, federation=present.federation) as channel:
         answer = await FederationStub(channel).RenewCertificate(request, timeout=deadline)
     if answer.authorities != present.credentials.trust:
         raise _wrong_answer("its authority is not the one this node joined under")
@@ -123,15 +134,23 @@ async def renew(folder: Path, *, at: datetime, deadline: float = DEADLINE) -> No
 async def announce(
     folder: Path, announcement: Announcement, *, at: datetime, deadline: float = DEADLINE
 ) -> tuple[NodeMembership, timedelta]:
-    """Tell the index of this node, keep what it tells of others; returns the membership and when to announce again."""
+    """Tell the index of this node, keep what it tells of others; returns the membership and when to announce again.
+
+    The answer is taken in this order: (1) its revocation list is signed, not older than the one kept, and not over; (2) the
+    index that gave it is not on it; (3) the ticket key is still the one this node joined under.
+    """
     present = load(folder)
     _require_valid(present, at=at)
-    async with open_to_index(present.index_address, credentials=present.credentials, federation=present.federation) as channel:
+    index, credentials = await _unrevoked_index(folder, present, deadline=deadline)
+    async with open_to_index(present.index_address, credentials=credentials, federation=present.federation) as channel:
         answer = await FederationStub(channel).Announce(announcement_to_message(announcement), timeout=deadline)
-    read_revocations(answer.revocations, present.credentials.trust)
+    told = read_revocations(answer.revocations, present.credentials.trust)  # (1)
+    present.revocations.require_successor(told)
+    told.require_current(at=at)
     write_private(folder / _REVOCATIONS, answer.revocations)
-    kept = json.loads((folder / _MEMBERSHIP).read_bytes())
-    write_private(folder / _MEMBERSHIP, json.dumps(kept | {"ticket_key": _ticket_key(answer.ticket_key).hex()}, indent=2).encode())
+    _require_unrevoked(index, told)  # (2)
+    if _ticket_key(answer.ticket_key) != present.ticket_key:  # (3)
+        raise _wrong_answer("its ticket key is not the one this node joined under")
     return load(folder), timedelta(seconds=max(1, answer.announce_again_after))
 
 
@@ -164,18 +183,47 @@ def _read(folder: Path) -> NodeMembership:
         index_address=kept["index_address"],
         organisation=kept["organisation"],
         ticket_key=bytes.fromhex(kept["ticket_key"]),
-        revoked=read_revocations((folder / _REVOCATIONS).read_bytes(), authorities),
+        revocations=read_revocations((folder / _REVOCATIONS).read_bytes(), authorities),
     )
 
 
-def standing(membership: Callable[[], NodeMembership]) -> Callable[[Identity], Awaitable[None]]:
-    """The check of a caller's serial for the node's server: not on the federation's list of revoked certificates."""
+def standing(membership: Callable[[], NodeMembership], *, clock: Callable[[], datetime]) -> Callable[[Identity], Awaitable[None]]:
+    """The check of a caller's serial for the node's server: not on the federation's list of revoked certificates.
+
+    Once the list kept is over nobody is let in: a node cut off from its index would else never hear of a revocation.
+    """
 
     async def check(identity: Identity) -> None:
-        if identity.serial in membership().revoked:
+        kept = membership().revocations
+        kept.require_current(at=clock())
+        if identity.serial in kept.serials:
             raise DomicileError("the caller's certificate was refused: it is revoked", remedy="renew it", code=Code.PEER_REFUSED)
 
     return check
+
+
+async def _unrevoked_index(folder: Path, present: NodeMembership, *, deadline: float) -> tuple[Identity, Credentials]:
+    """Who the index is now, not revoked, and what to open a channel with that nobody else can answer."""
+    shown = await index_certificate(
+        present.index_address,
+        own=folder / _IDENTITY,
+        trust=present.credentials.trust,
+        federation=present.federation,
+        deadline=deadline,
+    )
+    index = read_identity(shown)
+    _require_unrevoked(index, present.revocations)
+    return index, replace(present.credentials, trust=shown)
+
+
+def _require_unrevoked(index: Identity, kept: Revocations) -> None:
+    if index.serial in kept.serials:
+        raise DomicileError(
+            "the index's certificate was refused: it is revoked",
+            where="index",
+            remedy="check who answers at the index's address",
+            code=Code.PEER_REFUSED,
+        )
 
 
 def _check_invite(invite: Invite, folder: Path, *, region: str, jurisdiction: str, at: datetime) -> None:

@@ -95,10 +95,15 @@ class FileKeys:
         return _read(self._folder / f"{name}.secret")
 
 
+def require_private(path: Path) -> None:
+    """Refuse a key file that others than its owner can read. Raises OSError when there is none."""
+    if path.stat().st_mode & 0o077:
+        raise KeyMissingError("a key file can be read by others", where=str(path), remedy="chmod 600, then rotate the key")
+
+
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_mode & 0o077:
-            raise KeyMissingError("a key file can be read by others", where=str(path), remedy="chmod 600, then rotate the key")
+        require_private(path)
         key = path.read_bytes()
     except OSError as error:
         what = f"a key cannot be read ({error.strerror})"

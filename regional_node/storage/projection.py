@@ -21,6 +21,8 @@ from sqlalchemy import Engine
 from policies.engine.crossing import Aggregate, AggregateKind, Plan
 from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import TABLES, ColumnType, ReadingTable
+from protos.certificates import write_private
+from regional_node.storage.keys import require_private
 from regional_node.storage.projection_compiler import compile_plan, freeze
 from regional_node.storage.projection_feeding import Feeding
 from regional_node.storage.projection_rates import Rate
@@ -336,9 +338,8 @@ def _literal(path: Path) -> str:
 def _key(path: Path) -> bytes:
     """The node's key of the projection, made on first use and readable by its owner only."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(_KEY_BYTES))
+        write_private(path, secrets.token_bytes(_KEY_BYTES))
+    require_private(path)
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise DomicileError(

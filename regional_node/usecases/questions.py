@@ -1,6 +1,7 @@
 """Checking a plan against the published catalogue, at the node, whatever the index has checked. Nothing here computes an answer.
 
-A constant is never repeated in an error: what an analyst typed may name a person. Column and table names are.
+A constant is never repeated in an error: what an analyst typed may name a person. Column and table names are. For the same reason
+numbers lie within the column's bounds and days within the public range, or the plan is refused before anything keeps it.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from difflib import get_close_matches
 from typing import NoReturn, TypeAlias
 
 from policies.engine.crossing import (
+    FIRST_DAY,
+    LAST_DAY,
     PLAN_VERSION,
     Aggregate,
     AggregateKind,
@@ -21,6 +24,8 @@ from policies.engine.crossing import (
     Not,
     Operator,
     Plan,
+    askable_day,
+    askable_numbers,
 )
 from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import TABLES, ColumnType, ReadingColumn, ReadingTable
@@ -30,7 +35,6 @@ MAX_MEASURES = 8
 MAX_DEPTH = 8
 MAX_CONDITIONS = 100
 MAX_VALUES = 100
-_INT64 = 2**63
 _NO_VALUE = {Operator.IS_NULL, Operator.IS_NOT_NULL}
 _EQUALITY = {Operator.EQ, Operator.NE, *_NO_VALUE}
 
@@ -183,17 +187,35 @@ class _Conditions:
             if not isinstance(value, str) or value not in domain_of(self._table, column, self._domains):
                 refuse(f"a value is outside the domain of `{column.name}`", "see the region's catalogue for its values")
         elif column.type is ColumnType.DATE:
-            if not isinstance(value, str) or not _is_day(value):
-                refuse(f"`{column.name}` is compared with a date", "write it as `2026-11-22`")
-        elif not isinstance(value, int) or isinstance(value, bool) or not -_INT64 <= value < _INT64:
-            refuse(f"`{column.name}` is compared with a whole number of its unit")
+            _check_day(column, value)
+        else:
+            _check_number(column, value)
 
 
-def _is_day(text: str) -> bool:
+def _check_day(column: ReadingColumn, value: str | int | None) -> None:
+    day = _calendar_day(value) if isinstance(value, str) else None
+    if day is None:
+        refuse(f"`{column.name}` is compared with a date", "write it as `2026-11-22`")
+    if not askable_day(day):
+        refuse(f"a day compared with `{column.name}` is outside what can be asked about", f"use {FIRST_DAY} to {LAST_DAY}")
+
+
+def _check_number(column: ReadingColumn, value: str | int | None) -> None:
+    bounds = askable_numbers(column)
+    if bounds is None:
+        refuse(f"`{column.name}` has no declared bounds, so it is compared with nothing", "remove the condition")
+    if not isinstance(value, int) or isinstance(value, bool):
+        refuse(f"`{column.name}` is compared with a whole number of its unit")
+    if not bounds.low <= value <= bounds.high:
+        refuse(f"a number is outside the bounds of `{column.name}`", f"use {bounds.low} to {bounds.high} in its smallest unit")
+
+
+def _calendar_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text).isoformat() == text
+        day = date.fromisoformat(text)
     except ValueError:
-        return False
+        return None
+    return day if day.isoformat() == text else None
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = list(BENCHES) if given.only is None else [name.strip() for name in given.only.split(",")]
     if unknown := [name for name in wanted if name not in BENCHES]:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended and removed
     BUILD.mkdir(exist_ok=True)
     say(f"load average before: {load()}; {os.cpu_count()} cores{'; quick sizes' if given.quick else ''}")
     figures: list[Figure] = []
@@ -72,6 +74,8 @@ def measure(name: str, *, quick: bool) -> list[Figure]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     say(f"{name}: {time.monotonic() - began:.0f} s, load average {load()}")
+    for figure in figures:
+        say(f"  {figure.id}: {json.dumps(figure.as_json()['ours'])} {figure.unit}, {HOLDS[figure.holds]}")
     return figures
 
 

@@ -5,12 +5,18 @@ import socket
 from typing import Any, Self
 
 _CHUNK = 1 << 18
+_QUICK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)  # Linux alone has it
 
 
 class Caller:
-    """Sends requests prepared beforehand and reads answers that carry their length."""
+    """Sends requests prepared beforehand and reads answers that carry their length.
+
+    `acknowledges_at_once` takes the client's delayed acknowledgement out of a figure: with it a server that leaves Nagle's
+    algorithm on keeps every answer back for some 40 ms, beside which its own work cannot be seen. Ordinary clients do delay.
+    """
 
     def __init__(self, address: str, *, token: str) -> None:
+        self.acknowledges_at_once = False
         host, _, port = address.rpartition(":")
         self._place = (host, int(port))
         self._head = f"Host: {address}\r\nAuthorization: Bearer {token}\r\n"
@@ -49,6 +55,8 @@ class Caller:
         return said[end + 4 :]
 
     def _more(self) -> bytes:
+        if self.acknowledges_at_once:  # the system forgets it after a while, so before every read
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK, 1)
         got = self._socket.recv(_CHUNK)
         if not got:
             raise AssertionError("the server closed the connection")

@@ -15,10 +15,9 @@ from global_index.catalogue.regions import Region
 from global_index.queries.answer import Status
 from global_index.queries.ask import FanOut
 from global_index.queries.plan import plan_question
-from global_index.requests.persons import request_digest
 from global_index.requests.tickets import TicketOffice
 from global_index.rpc.regions import RegionLinks
-from policies.engine.crossing import FieldView, LeafRef, PersonView, Released, plan_digest
+from policies.engine.crossing import FieldView, LeafRef, PersonView, Released, person_digest, plan_digest
 from policies.engine.denial import Denied
 from policies.engine.signing import verify_ticket
 from policies.engine.vocabulary import Form
@@ -62,7 +61,7 @@ class StandIn(QuestionsServicer, PersonsServicer):
 
     async def ReadPerson(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         asked = wire.person_question_from_message(request)
-        digest = request_digest(asked.pseudonym, asked.fields)
+        digest = person_digest(asked.pseudonym, asked.fields)
         verify_ticket(asked.ticket, KEY.public_key(), at=now(), region=self.name, request_digest=digest)
         shown = tuple(
             FieldView(name=n, category="user.name", form=Form.MASK, value="A•••", rules=ALLOWED.rules) for n in asked.fields
@@ -171,7 +170,7 @@ async def test_a_region_killed_in_the_middle_is_named_in_time_and_whole_again_wh
 async def test_a_person_is_read_over_the_wire() -> None:
     async with federation("a") as (held, links):
         subject, fields = bytes(range(16)), ("name", "email")
-        ticket = asking(links).tickets.maker(WHO, region="a", request_digest=request_digest(subject, fields))
+        ticket = asking(links).tickets.maker(WHO, region="a", request_digest=person_digest(subject, fields))
         answer = await links.person(held.regions[0], pseudonym=subject, fields=fields, ticket=ticket, seconds=3)
         assert [(f.name, f.form, f.value) for f in answer.view.fields] == [
             ("name", Form.MASK, "A•••"),

@@ -164,6 +164,8 @@ class Index:
     folder: Path
     clock: Clock
     served: Served | None = None
+    stolen: Credentials | None = None
+    """What a thief at the index's address shows, once there is one."""
 
     @property
     def address(self) -> str:
@@ -179,17 +181,17 @@ async def running_index(folder: Path, url: str | None = None) -> AsyncIterator[I
     clock = Clock()
     tls = folder / "tls"
     make_authority_files(tls, federation=FEDERATION, at=now(), random=secrets.token_bytes)
-    authority = FileAuthority(tls, federation=FEDERATION, random=secrets.token_bytes)
     engine = open_database(url or f"sqlite:///{folder}/index.db")
     metadata.create_all(engine)
     store = SqlMembershipStore(engine)
+    authority = FileAuthority(tls, federation=FEDERATION, random=secrets.token_bytes, store=store)
     port = free_port()
     terms = Terms(federation=FEDERATION, address=f"127.0.0.1:{port}", organisation="acme-hq", ticket_key=b"k" * 32)
     memberships = Memberships(store=store, issuer=authority, terms=terms, random=secrets.token_bytes)
     index = Index(memberships, store, authority, tls, clock)
     index.served = await serve(
         f"127.0.0.1:{port}",
-        credentials=lambda: authority.index_credentials(at=now()),
+        credentials=lambda: index.stolen or authority.index_credentials(at=now()),
         register=lambda server: add_FederationServicer_to_server(FederationService(memberships, clock=clock), server),
         admission=Admission(federation=FEDERATION, standing=standing(memberships, clock=clock), clock=clock),
         watch=Watch(),

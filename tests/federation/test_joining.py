@@ -13,12 +13,11 @@ from cryptography import x509
 
 from global_index.storage.membership import SqlRegionDirectory
 from policies.engine.errors import Code, DomicileError
-from protos.certificates import Identity, Role, key_pem, make_request, new_key, read_identity, read_revocations
+from protos.certificates import Identity, Role, key_pem, make_request, new_key, read_identity
 from protos.channel import Credentials, open_to_index
 from protos.invites import read_invite, write_invite
 from protos.v1 import membership_pb2 as pb
 from protos.v1.membership_pb2_grpc import FederationStub
-from regional_node.rpc import joining
 from regional_node.rpc.joining import NodeMembership, announce, join, load, renew
 from tests.federation.membership_world import ANNOUNCEMENT, FEDERATION, Certificates, Index, free_port, now, running_index
 
@@ -315,22 +314,6 @@ async def test_an_announcement_out_of_shape_is_refused_whole(tmp_path: Path) -> 
             await refused(Code.MESSAGE_TRUNCATED, call(index, member.credentials, "Announce", message))
         (region,) = SqlRegionDirectory(index.store, clock=now).regions()
         assert region.time_zone == ""
-
-
-async def test_a_node_refuses_a_revoked_index(tmp_path: Path) -> None:
-    async with running_index(tmp_path / "index") as index:
-        member = await joined(index, tmp_path / "node")
-        shown = read_identity(index.authority.index_credentials(at=now()).certificate)
-        await joining.standing(lambda: member)(shown)
-        after = replace(member, revoked=frozenset({shown.serial}))
-        await refused(Code.PEER_REFUSED, joining.standing(lambda: after)(shown))
-
-
-async def test_a_list_of_revocations_under_another_signature_is_refused(tmp_path: Path) -> None:
-    async with running_index(tmp_path / "a") as index, running_index(tmp_path / "b") as other:
-        forged = other.authority.revocations((), at=now(), next_update=now() + timedelta(days=1))
-        with pytest.raises(DomicileError, match="not signed by the federation"):
-            read_revocations(forged, index.authority.authorities())
 
 
 async def test_a_node_that_joined_does_not_join_over_itself(tmp_path: Path) -> None:

@@ -4,16 +4,17 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from chassis.database import open_database, require_classified
-from global_index.requests.members import CertificateKept, InviteKept, Member
+from global_index.requests.members import CertificateKept, Holder, InviteKept, Member
 from global_index.storage.membership import SqlMembershipStore, SqlMembershipUnit
 from global_index.storage.metadata import metadata
 from policies.engine.announcement import Announcement, RegionalDomain
@@ -95,6 +96,59 @@ def test_what_was_kept_comes_back(engine: Engine) -> None:
         assert unit.certificates("eu-de") == (replace(CERTIFICATE, revoked_at=AT, proved_at=AT), later)
         assert unit.revoked(at=AT) == ("c1",)
         assert unit.revoked(at=AT + timedelta(days=91)) == ()
+
+
+def test_the_indexs_certificates_are_kept_beside_a_region_of_its_name(engine: Engine) -> None:
+    store = SqlMembershipStore(engine)
+    own = replace(CERTIFICATE, serial="d1", region="index", role=Holder.INDEX, revoked_at=AT)
+    namesake = replace(CERTIFICATE, serial="d2", region="index")
+    with store.writing() as unit:
+        unit.keep_certificate(own)
+        unit.keep_certificate(namesake)
+    with store.reading() as unit:
+        assert unit.certificates("index") == (namesake,)
+        assert unit.issued() == (own, namesake)
+        assert unit.revoked(at=AT) == ("d1",)
+
+
+def suspended_meanwhile(engine: Engine) -> str:
+    """The state after one transaction read a member, another suspended it, and the first wrote what it had read."""
+    store, has_read = SqlMembershipStore(engine), Event()
+    joined = replace(MEMBER, state="JOINED")
+    with store.writing() as unit:
+        unit.keep_member(joined)
+
+    def suspend() -> None:
+        has_read.wait(5)
+        with store.writing() as unit:
+            found = unit.member("eu-de")
+            assert found is not None
+            unit.keep_member(replace(found, state="SUSPENDED"))
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing() as unit:
+            found = unit.member("eu-de")
+            assert found is not None
+            has_read.set()
+            suspending = pool.submit(suspend)
+            wait([suspending], timeout=0.5)
+            unit.keep_member(replace(found, seen_at=AT))
+        suspending.result(10)
+    with store.reading() as unit:
+        kept = unit.member("eu-de")
+    assert kept is not None
+    return kept.state
+
+
+def test_an_announcement_does_not_write_over_a_suspension_that_came_meanwhile(engine: Engine) -> None:
+    assert suspended_meanwhile(engine) == "SUSPENDED"
+
+
+def test_without_holding_the_row_it_would(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one transaction write at a time: there is no row to hold")
+    monkeypatch.setattr(SqlMembershipUnit, "_held", lambda _unit, rows: rows)
+    assert suspended_meanwhile(engine) == "JOINED"
 
 
 def test_what_raises_leaves_nothing_behind(engine: Engine) -> None:

@@ -6,22 +6,26 @@ every byte that crossed the wire are searched. The same search with one field wr
 
 import json
 import secrets
-import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from regional_node.crm.fields import FIELDS, FieldType, RecordType
+from protos.v1 import entries_pb2, persons_pb2, questions_pb2
+from protos.wire import answer_from_message, batch_from_message, person_from_message, question_from_message
+from regional_node.bootstrap.home import load, open_house
+from regional_node.crm.fields import FIELDS, FieldSpec, FieldType, RecordType
+from regional_node.egress.payload import batch_bytes, person_bytes, seal_of, share_bytes
+from regional_node.usecases.records import Search
 from tests.federation.houses import PLACES, Federation, Member, found_index, free_port, open_index, set_up_node, write_people
 from tests.wiretap import Keys, Wiretap
 
 QUESTION = "SELECT country, segment, count(*), sum(in_currency(lifetime_value,'EUR')) FROM people GROUP BY 1,2"
-TEXTS = {FieldType.TEXT, FieldType.LONG_TEXT}
 PEOPLE_PER_REGION = 60
 
 
@@ -47,43 +51,60 @@ class Planted:
         )
 
 
-def sealed_row(region: str, number: int, planted: Planted) -> dict[str, str]:
-    """One person with a canary in every sealed field; open fields hold terms of their domains."""
-    row = {"external_id": planted.new(f"{region}:external_id")}
-    for spec in FIELDS[RecordType.PEOPLE]:
-        if not spec.sealed:
-            continue
-        mark = planted.new(f"{region}:people.{spec.name}")
-        if spec.type in TEXTS:
-            row[spec.name] = mark[: spec.max_length]
-        elif spec.type is FieldType.EMAIL:
-            row[spec.name] = f"{mark}@example.org"
-    digits = f"{secrets.randbelow(10**7):07d}"
-    row |= {
-        "date_of_birth": "1961-07-23",
-        "phone": {"eu-de": f"+49 1512{digits}", "br-sp": f"+55 11 9{digits}1", "us-ca": f"+1 415{digits}"}[region],
-    }
-    planted.marks[row["phone"].replace(" ", "")[-8:]] = f"{region}:people.phone"
-    row |= {"country": {"eu-de": "DE", "br-sp": "BR", "us-ca": "US"}[region], "segment": "consumer", "lifetime_value": "120.50"}
-    row |= {
-        "currency": {"eu-de": "EUR", "br-sp": "BRL", "us-ca": "USD"}[region],
+PHONES = {"eu-de": "+49 1512", "br-sp": "+55 11 9", "us-ca": "+1 415"}
+BIRTHDAYS = {"eu-de": "1903-07-11", "br-sp": "1904-08-12", "us-ca": "1905-09-13"}
+HOME = {"eu-de": ("DE", "EUR"), "br-sp": ("BR", "BRL"), "us-ca": ("US", "USD")}
+OPEN: dict[RecordType, dict[str, str]] = {
+    RecordType.PEOPLE: {
+        "segment": "consumer",
+        "lifetime_value": "120.50",
         "last_activity_at": "2026-03-01",
         "lifecycle_stage": "customer",
-    }
+    },
+    RecordType.COMPANIES: {"industry": "retail", "size_band": "10-49"},
+    RecordType.DEALS: {"status": "open", "amount": "900.00", "opened_at": "2026-02-01"},
+    RecordType.ORDERS: {"status": "paid", "channel": "web", "amount": "40.00", "ordered_at": "2026-02-02"},
+    RecordType.ACTIVITIES: {"kind": "call", "direction": "inbound", "occurred_at": "2026-02-03T10:00:00Z"},
+}
+
+
+def sealed_row(region: str, kind: RecordType, planted: Planted) -> dict[str, str]:
+    """One record with a canary in every sealed field of its kind; open fields hold terms of their domains."""
+    country, currency = HOME[region]
+    row = {"external_id": planted.new(f"{region}:{kind.value}.external_id"), "country": country} | OPEN[kind]
+    if kind is not RecordType.ACTIVITIES:
+        row["currency"] = currency
+    for spec in FIELDS[kind]:
+        if spec.sealed:
+            row[spec.name] = canary_value(spec, f"{region}:{kind.value}.{spec.name}", region, planted)
     return row
 
 
-def deal_rows(region: str, people: list[dict[str, str]], planted: Planted) -> list[dict[str, str]]:
-    return [
-        {
-            "external_id": planted.new(f"{region}:deals.external_id"),
-            "name": planted.new(f"{region}:deals.name"),
-            "notes": planted.new(f"{region}:deals.notes"),
-            "person_external_id": person["external_id"],
-            "status": "open",
-        }
-        for person in people[:10]
-    ]
+def canary_value(spec: FieldSpec, place: str, region: str, planted: Planted) -> str:
+    """A value of the field's type that can be searched for, and is."""
+    if spec.type is FieldType.DATE:
+        planted.marks[BIRTHDAYS[region]] = place
+        return BIRTHDAYS[region]
+    if spec.type is FieldType.PHONE:
+        digits = f"{secrets.randbelow(10**7):07d}"
+        planted.marks[digits] = place
+        return PHONES[region] + digits + ("1" if region == "br-sp" else "")
+    mark = planted.new(place)
+    return {FieldType.EMAIL: f"{mark}@example.org", FieldType.URL: f"https://{mark}.example.org"}.get(spec.type, mark)
+
+
+def write_all(folder: Path, region: str, planted: Planted) -> list[dict[str, str]]:
+    """A file of each kind; the first twenty people each have a company, a deal, an order and an activity. Returns the people."""
+    people = [sealed_row(region, RecordType.PEOPLE, planted) for _ in range(PEOPLE_PER_REGION)]
+    companies = [sealed_row(region, RecordType.COMPANIES, planted) for _ in range(5)]
+    for n, person in enumerate(people):
+        person["company_external_id"] = companies[n % 5]["external_id"]
+    write_people(folder, companies, "companies.csv")
+    write_people(folder, people)
+    for kind in (RecordType.DEALS, RecordType.ORDERS, RecordType.ACTIVITIES):
+        rows = [sealed_row(region, kind, planted) | {"person_external_id": p["external_id"]} for p in people[:20]]
+        write_people(folder, rows, f"{kind.value}.csv")
+    return people
 
 
 @dataclass
@@ -93,6 +114,7 @@ class Tapped:
     whole: Federation
     taps: list[Wiretap]
     planted: Planted
+    people: dict[str, list[dict[str, str]]]
 
     def forget(self) -> None:
         """Start listening afresh: what was heard before is dropped (connections stay, so header tables do too)."""
@@ -119,6 +141,7 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tapped]:
         index_keys = Keys(index.home / "tls" / "index.pem", index.home / "tls" / "index.pem")
         whole = Federation(index, {}, {p.region: p for p in PLACES})
         taps: list[Wiretap] = []
+        people: dict[str, list[dict[str, str]]] = {}
         for place in PLACES:
             port = free_port()
             node = set_up_node(root, place, index, {"announced_address": f"127.0.0.1:{port}"})
@@ -128,16 +151,15 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tapped]:
             out = stack.enter_context(Wiretap(index.grpc, callee=index_keys, caller=node_keys))
             taps += [into, out]
             rewrite_index_address(node, out.address)
-            people = [sealed_row(place.region, n, planted) for n in range(PEOPLE_PER_REGION)]
             folder = root / f"{place.region}-files"
             folder.mkdir()
-            write_people(folder, people)
-            write_people(folder, deal_rows(place.region, people, planted), "deals.csv")
-            node.run("import", str(folder / "people.csv"), str(folder / "deals.csv"))
+            people[place.region] = write_all(folder, place.region, planted)
+            said = node.facts("import", str(folder))
+            assert all(file["rejected"] == 0 for file in said["files"]), said
             node.start()
             whole.nodes[place.region] = node
         whole.pull()
-        yield Tapped(whole, taps, planted)
+        yield Tapped(whole, taps, planted, people)
 
 
 def rewrite_index_address(node: Member, address: str) -> None:
@@ -148,13 +170,13 @@ def rewrite_index_address(node: Member, address: str) -> None:
 
 
 def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
-    """Queries, record-level requests, refusals, errors, edits and a crash."""
+    """Queries, record-level requests, refusals, errors, edits by import and by REST, and a crash."""
     whole, planted = tapped.whole, tapped.planted
     answer = whole.query(QUESTION)
     assert {c["status"] for c in answer["coverage"]} == {"answered"}
     for region, node in whole.nodes.items():
         pseudonym = first_pseudonym(whole, region)
-        asked = "email,notes,street,date_of_birth"
+        asked = "email,mobile,notes,street,date_of_birth"
         ask = ("person", pseudonym, "--region", region, "--fields", asked, "--purpose", "essential.service.operations.support")
         whole.index.run(*ask, "--as", "ada", check=False)
         whole.index.run(*ask, "--as", "dana", check=False)
@@ -165,8 +187,10 @@ def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
             tmp_path, [{"external_id": "x", "given_name": planted.new(f"{region}:bad row"), "date_of_birth": "never"}]
         )
         node.run("import", str(bad), check=False)
-        edited = sealed_row(region, 0, planted)
-        node.run("import", str(write_people(tmp_path, [edited])))
+        changed = tapped.people[region][0] | {"notes": planted.new(f"{region}:edited by import")}
+        said = node.facts("import", str(write_people(tmp_path, [changed])))
+        assert said["files"][0]["updated"] == 1
+        edit_by_rest(node, region, planted)
     literal = planted.new("typed by an analyst")
     whole.query("SELECT count(*) FROM people WHERE country = '" + literal + "'", check=False)  # noqa: S608 - the index's dialect
     victim = whole.nodes["br-sp"]
@@ -176,43 +200,109 @@ def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
     whole.pull()
 
 
+def edit_by_rest(node: Member, region: str, planted: Planted) -> None:
+    """Create a person and change it, as a machine does; then a change that is refused, which must not tell what was sent."""
+    token = node.facts("tokens", "add", "test", "--role", "agent")["token"]
+    made = call(node, "POST /api/v1/objects/people", token, {"given_name": planted.new(f"{region}:created by REST")})
+    assert made[0] == 201
+    path = f"PATCH /api/v1/objects/people/{made[1]['id']}"
+    patched = call(node, path, token, {"notes": planted.new(f"{region}:patched by REST")}, headers={"If-Match": '"1"'})
+    assert patched[0] == 200, patched
+    mark = planted.new(f"{region}:refused by REST")
+    refused = call(node, path, token, {"date_of_birth": mark}, headers={"If-Match": '"2"'})
+    assert refused[0] == 422
+    assert mark not in json.dumps(refused[1])
+
+
+def call(member: Member, wanted: str, token: str, body: object = None, *, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    """`wanted` is method and path; what came back is JSON, or bytes from `/metrics`."""
+    method, path = wanted.split()
+    host, _, port = member.http.partition(":")
+    connection = HTTPConnection(host, int(port), timeout=20)
+    try:
+        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
+        connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=sent)
+        response = connection.getresponse()
+        content = response.read()
+        return response.status, json.loads(content) if path != "/metrics" else content
+    finally:
+        connection.close()
+
+
 def first_pseudonym(whole: Federation, region: str) -> str:
     exported = whole.index.run("entries", "export", "--format", "csv", "--region", region, "--limit", "1").stdout.splitlines()
     return exported[1].split(",")[2]
 
 
-def metrics_of(member: Member) -> bytes:
-    host, _, port = member.http.partition(":")
-    connection = HTTPConnection(host, int(port), timeout=10)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().read()
-    finally:
-        connection.close()
+def metrics_of(index: Member) -> bytes:
+    token = index.facts("tokens", "add", "scraper", "--role", "auditor")["token"]
+    status, content = call(index, "GET /metrics", token)
+    assert status == 200
+    assert b"domicile_calls" in content
+    return bytes(content)
 
 
 def test_nothing_personal_reaches_headquarters(tapped: Tapped, tmp_path: Path) -> None:
     use_it_all(tapped, tmp_path)
-    held = tapped.headquarters() | {"health": metrics_of(tapped.whole.index)}
+    held = tapped.headquarters() | {"metrics": metrics_of(tapped.whole.index)}
     assert len(held["the wire"]) > 10_000, "the taps saw nothing, so the search proves nothing"
     leaks = {name: hits for name, content in held.items() if (hits := tapped.planted.found_in(content))}
     assert not leaks
 
 
 def test_the_regions_do_hold_the_canaries_sealed(tapped: Tapped) -> None:
-    """The canaries are really there: a region opens them for its own people, and its files hold only ciphertext."""
+    """The canaries are really there: a region opens every one for its own people, and its files hold only ciphertext."""
     for region, node in tapped.whole.nodes.items():
-        with sqlite3.connect(node.home / "node.db") as store:
-            assert store.execute("SELECT count(*) FROM people").fetchone()[0] > PEOPLE_PER_REGION
+        opened = json.dumps(everything_opened(node)).lower()
+        present = {place for mark, place in tapped.planted.marks.items() if mark in opened}
+        planted = {place for place in tapped.planted.marks.values() if place.startswith(f"{region}:") and "." in place}
+        assert planted - present == set(), "a field without a living canary proves nothing"
         content = b"".join(p.read_bytes() for p in node.home.rglob("*") if p.is_file() and p.suffix != ".csv")
-        assert tapped.planted.found_in(content) == [], region
+        assert [p for p in tapped.planted.found_in(content) if not p.endswith((".phone", ".mobile"))] == [], region
+
+
+def everything_opened(node: Member) -> list[str]:
+    """Every record of a node, opened under its keys, as its own people would read it."""
+    house = open_house(node.home, load(node.home, {}))
+    found: list[str] = []
+    try:
+        with house.units.reading() as unit:
+            for kind in RecordType:
+                page = unit.records.search(Search(record_type=kind, limit=200))
+                for record in page.records:
+                    found += [str(record.plain(spec.name)) for spec in FIELDS[kind]]
+                    found += [each.key.reveal() for each in record.external_ids]
+    finally:
+        house.engine.dispose()
+    return found
 
 
 def test_every_byte_that_left_is_accounted_for_by_the_ledger(tapped: Tapped) -> None:
+    """Each response on the wire, made into the bytes that a record seals, has its leaf; with one leaf left out, it is found."""
+    sealed: set[str] = set()
     for node in tapped.whole.nodes.values():
-        facts = node.facts("ledger", "verify")
-        assert facts["sound"] is True
-        assert facts["size"] > 0
+        assert node.facts("ledger", "verify")["sound"] is True
+        shown = node.run("ledger", "show", "--last", "10000").stdout.splitlines()
+        sealed |= {digest for line in shown if (digest := json.loads(line)["payload_digest"])}
+    released = [digest for tap in tapped.taps for each in tap.exchanges() if (digest := released_digest(*each))]
+    assert len(released) > 10
+    assert [digest for digest in released if digest not in sealed] == []
+    assert [digest for digest in released if digest not in sealed - {released[0]}] != []
+
+
+def released_digest(path: str, asked: bytes, answered: bytes) -> str:
+    """What the ledger must hold for one call of the index at a node; empty when nothing was released."""
+    if not answered or not path.startswith(("/domicile.v1.Questions", "/domicile.v1.Persons", "/domicile.v1.Entries")):
+        return ""
+    if path.endswith("AnswerQuestion"):
+        plan = question_from_message(questions_pb2.AnswerQuestionRequest.FromString(asked)).plan
+        share, _ = answer_from_message(questions_pb2.AnswerQuestionResponse.FromString(answered), plan)
+        return seal_of(share_bytes(share)).digest
+    if path.endswith("ReadPerson"):
+        view, _ = person_from_message(persons_pb2.ReadPersonResponse.FromString(answered))
+        return seal_of(person_bytes(view)).digest
+    batch, receipt = batch_from_message(entries_pb2.PullEntriesResponse.FromString(answered))
+    return seal_of(batch_bytes(batch)).digest if receipt is not None else ""
 
 
 def test_a_field_that_policy_lets_out_crosses_but_is_kept_nowhere(tapped: Tapped) -> None:

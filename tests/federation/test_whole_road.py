@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,24 @@ def test_three_regions_answer_and_say_how_noisy_they_are(whole: Federation) -> N
     counts = {row[0]: row[2] for row in answer["rows"] if row[1] == "consumer"}
     assert all(abs(counts[c] - PEOPLE / 2) < 150 for c in ("DE", "BR", "US"))
     assert all(each["noise"] for each in answer["coverage"])
+
+
+@pytest.mark.parametrize(("member", "page"), [("index", "/ask"), ("eu-de", "/people")])
+def test_a_serving_process_has_its_console(whole: Federation, member: str, page: str) -> None:
+    """Not signed in: sent to the sign-in page, which is there with its style and script."""
+    served = whole.index if member == "index" else whole.nodes[member]
+    host, _, port = served.http.partition(":")
+    connection = HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", page, headers={"Accept": "text/html"})
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 303
+    connection.request("GET", answer.headers["location"], headers={"Accept": "text/html"})
+    sign_in = connection.getresponse()
+    text = sign_in.read().decode()
+    connection.close()
+    assert sign_in.status == 200
+    assert "/static/app-" in text
 
 
 def test_the_same_question_again_costs_nothing_and_says_the_same(whole: Federation) -> None:

@@ -114,10 +114,6 @@ def _gather(
     return found, tuple(passed_over)
 
 
-def _place(kind: ImportObject) -> int:
-    return len(_ORDER) if kind.record_type is None else _ORDER[kind.record_type]
-
-
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
     """Files to import, and whether each was named itself."""
     for path in paths:

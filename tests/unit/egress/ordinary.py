@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 from chassis.database import open_database
-from policies.engine.crossing import Aggregate, AggregateKind, GroupKey, Plan, plan_digest
+from policies.engine.crossing import Aggregate, AggregateKind, GroupKey, Plan, person_digest, plan_digest
 from policies.engine.readings import LIFECYCLE_STAGES, SEGMENTS, SubjectClass
 from policies.engine.signing import Ticket, sign_ticket
 from regional_node.crm.fields import RecordType
 from regional_node.crm.personal import Personal
 from regional_node.crm.records import Record
-from regional_node.egress.gate import Gate, Randomness, Subject, person_digest
+from regional_node.egress.gate import Gate, Randomness, Subject
 from regional_node.egress.importers import ImporterRegister
 from regional_node.egress.policy_source import PolicySource
 from regional_node.egress.requests import NodeIdentity

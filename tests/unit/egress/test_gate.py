@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from policies.engine.crossing import Entry, EntryBatch, Released, plan_digest
+from policies.engine.crossing import Entry, EntryBatch, Released, person_digest, plan_digest
 from policies.engine.denial import Denied
 from policies.engine.errors import Code, DomicileError
 from policies.engine.merkle import leaf_hash
@@ -155,7 +155,7 @@ def test_an_unknown_field_is_refused_with_the_nearest_names(ordinary):
 
 
 def test_nobody_behind_a_pseudonym_is_said_so(ordinary):
-    digest = gate_module.person_digest(b"\xff" * 16, ["email"])
+    digest = person_digest(b"\xff" * 16, ["email"])
     with pytest.raises(DomicileError) as absent:
         ordinary.gate().release_person(b"\xff" * 16, ["email"], ordinary.ticket(digest))
     assert absent.value.code is Code.RECORD_NOT_FOUND

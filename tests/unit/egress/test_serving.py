@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from global_index.requests.persons import request_digest
-from policies.engine.crossing import plan_digest
+from global_index.requests import persons
+from policies.engine.crossing import person_digest, plan_digest
 from policies.engine.denial import Denied
 from policies.engine.record import from_bytes
 from protos import wire
 from protos.v1 import questions_pb2 as pb
-from regional_node.egress.gate import person_digest
+from regional_node.egress import gate
 from regional_node.egress.payload import batch_bytes, person_bytes, share_bytes
 from regional_node.rpc.entries import EntriesServicer
 from regional_node.rpc.persons import PersonsServicer
@@ -107,4 +107,6 @@ def test_only_the_gate_makes_released():
 
 
 def test_index_and_node_bind_a_ticket_for_a_person_to_the_same_bytes():
-    assert person_digest(PSEUDONYM, ["email", "phone"]) == request_digest(PSEUDONYM, ("email", "phone"))
+    assert gate.person_digest is persons.person_digest is person_digest
+    assert person_digest(PSEUDONYM, ["email", "phone"]) == person_digest(PSEUDONYM, ("email", "phone"))
+    assert person_digest(PSEUDONYM, ["email", "phone"]) != person_digest(PSEUDONYM, ["phone", "email"])

@@ -49,7 +49,7 @@ def test_the_first_question_of_the_house_gives_this_plan() -> None:
         ("'consumer' = segment", comparison("segment", "eq", "consumer")),
         ("5 < lead_score", comparison("lead_score", "gt", 5)),
         ("churn_risk >= 0.25", comparison("churn_risk", "ge", 250)),
-        ("lead_score > -5", comparison("lead_score", "gt", -5)),
+        ("lead_score <= 100", comparison("lead_score", "le", 100)),
         ("created_at >= '2026-01-31'", comparison("created_at", "ge", "2026-01-31")),
         ("created_at >= date '2026-01-31'", comparison("created_at", "ge", "2026-01-31")),
         ("churned_at is null", comparison("churned_at", "is_null")),

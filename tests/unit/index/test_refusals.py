@@ -61,6 +61,17 @@ REFUSED = [
     ("select count(*) from people where lead_score = 1e9", "number is wanted"),
     ("select count(*) from people where churn_risk > 0.12345", "decimals at most"),
     ("select count(*) from people where created_at > '2026-02-30'", "a day is wanted"),
+    (
+        "select count(*) from people where lead_score > 101",
+        "1:48: this number is outside the bounds of `lead_score`; use a number from 0 to 100",
+    ),
+    ("select count(*) from people where lead_score > -5", "use a number from 0 to 100"),
+    ("select count(*) from people where churn_risk > 1.001", "use a number from 0.000 to 1.000"),
+    ("select count(*) from people where currency = 'EUR' and lifetime_value > 5000.01", "use a number from 0.00 to 5000.00"),
+    (
+        "select count(*) from people where created_at > '2009-12-31'",
+        "1:48: this day is outside what can be asked about; use a day from '2010-01-01' to '2035-12-31'",
+    ),
     ("select created_at, count(*) from people group by 1", "use date_trunc('month', created_at)"),
     ("select lead_score, count(*) from people group by 1", "no list of values"),
     ("select date_trunc('week', created_at), count(*) from people group by 1", "a year, a quarter or a month"),

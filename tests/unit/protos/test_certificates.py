@@ -122,10 +122,28 @@ def test_who_calls_is_read_from_one_certificate_over_tls_1_3_only() -> None:
 
 def test_a_revocation_list_is_read_back_and_only_under_its_authority() -> None:
     pem = c.revocation_list(AUTHORITY, ["ab12", "ff", "ab12"], number=3, at=AT, next_update=AT + timedelta(days=7))
-    assert c.read_revocations(pem, AUTHORITY.certificate_pem) == {"ab12", "ff"}
+    read = c.read_revocations(pem, AUTHORITY.certificate_pem)
+    assert read == c.Revocations(serials=frozenset({"ab12", "ff"}), number=3, next_update=AT + timedelta(days=7))
     other = c.make_authority("acme", at=AT, days=30, serial="1f")
     refused(Code.PEER_REFUSED, lambda: c.read_revocations(pem, other.certificate_pem))
     refused(Code.PEER_REFUSED, lambda: c.read_revocations(b"", AUTHORITY.certificate_pem))
+
+
+def test_a_revocation_list_speaks_until_its_end_and_gives_way_to_no_older_one() -> None:
+    kept = c.Revocations(serials=frozenset(), number=3, next_update=AT)
+    kept.require_current(at=AT - timedelta(seconds=1))
+    assert "out of date" in refused(Code.PEER_REFUSED, lambda: kept.require_current(at=AT))
+    for number in (3, 4):
+        kept.require_successor(c.Revocations(serials=frozenset(), number=number, next_update=AT))
+    older = c.Revocations(serials=frozenset(), number=2, next_update=AT)
+    assert "`2`" in refused(Code.PEER_REFUSED, lambda: kept.require_successor(older))
+
+
+def test_a_revocation_list_without_a_number_is_refused() -> None:
+    builder = x509.CertificateRevocationListBuilder().issuer_name(AUTHORITY.certificate.subject)
+    unnumbered = builder.last_update(AT).next_update(AT + timedelta(days=7)).sign(AUTHORITY.key, hashes.SHA256())
+    pem = unnumbered.public_bytes(serialization.Encoding.PEM)
+    assert "no number" in refused(Code.PEER_REFUSED, lambda: c.read_revocations(pem, AUTHORITY.certificate_pem))
 
 
 def test_a_private_key_is_written_for_its_owner_only_and_whole(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def _certificates() -> None:
         "certificates",
         sa.Column("serial", sa.Text(), nullable=False, info=OPERATIONS),
         sa.Column("region", sa.Text(), nullable=False, info=OPERATIONS),
+        sa.Column("role", sa.Text(), nullable=False, info=OPERATIONS),
         sa.Column("position", sa.BigInteger(), nullable=False, info=OPERATIONS),
         sa.Column("pem", sa.LargeBinary(), nullable=False, info=OPERATIONS),
         sa.Column("issued_at", sa.BigInteger(), nullable=False, info=OPERATIONS),
