@@ -4,7 +4,6 @@ decides nothing.
 (1) open the house  (2) start the wire  (3) write the operator's token  (4) start the worker  (5) serve HTTP  (6) stop in reverse.
 """
 
-import asyncio
 import json
 import logging
 import secrets
@@ -24,7 +23,7 @@ from chassis.telemetry import Metrics, configure_logging
 from chassis.web.access import require
 from chassis.web.app import Shell, create_app
 from chassis.web.pages import NavItem, Pages
-from chassis.web.serving import listen, own_signals, serve_http
+from chassis.web.serving import listen, own_signals, serve_until_told
 from chassis.worker import Worker
 from global_index.api.routes import router
 from global_index.bootstrap import House, Wired, credentials, now, open_house, today, wire
@@ -79,7 +78,7 @@ def run(home: Path, settings: IndexSettings, *, say: Say) -> None:
             pages = console_router(wired.rooms, shelf=_shelf(settings))
             app = application(house, wired, metrics=metrics, routers=(router, pages), folders=[TEMPLATES], nav=NAV)
             line = f"ready index of {settings.federation}, console {url}, regions {public}"
-            asyncio.run(serve_http(app, listening, stopping, lambda: say(line)))  # (5)
+            serve_until_told(app, listening, stopping, lambda: say(line))  # (5)
         finally:
             (home / OPERATOR_FILE).unlink(missing_ok=True)  # (6)
             house.tokens.revoke(token_id)

@@ -26,7 +26,7 @@ from chassis.telemetry import Metrics, configure_logging
 from chassis.web.access import require
 from chassis.web.app import Shell, create_app
 from chassis.web.pages import NavItem, Pages
-from chassis.web.serving import listen, own_signals, serve_http
+from chassis.web.serving import listen, own_signals, serve_until_told
 from chassis.worker import Worker
 from policies.engine.announcement import Announcement, RegionalDomain
 from protos.certificates import write_private
@@ -113,7 +113,7 @@ def run(home: Path, settings: NodeSettings, *, say: Callable[[str], None]) -> No
                 f"regions' index reaches it at {running.address}" if running.address else "not joined yet: run `regional-node join`"
             )
             line = f"ready {settings.region}: console {url}, {told}"
-            asyncio.run(serve_http(app, listening, stopping, lambda: say(line)))  # (5)
+            serve_until_told(app, listening, stopping, lambda: say(line))  # (5)
         finally:
             (home / RUNNING_FILE).unlink(missing_ok=True)  # (6)
             running.stop()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from policies.engine.errors import Code, DomicileError
@@ -17,7 +18,9 @@ _GRACE_SECONDS = 5
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises SETTINGS_INVALID when the address cannot be used."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # Named as TCP: asyncio turns Nagle off for such sockets only, and with it on a kept connection waits 40 ms an answer.
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
@@ -30,6 +33,12 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     listening.listen(_BACKLOG)
     return listening
+
+
+def serve_until_told(app: FastAPI, listening: socket.socket, stopping: Sequence[int], ready: Callable[[], None]) -> None:
+    """The same in a loop of its own, on uvloop, which answers about twice as many requests as asyncio's."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_http(app, listening, stopping, ready))
 
 
 async def serve_http(app: FastAPI, listening: socket.socket, stopping: Sequence[int], ready: Callable[[], None]) -> None:

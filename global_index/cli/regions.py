@@ -1,4 +1,4 @@
-"""The commands for the regions of the federation: inviting, listing, suspending, revoking, and their certificates and the index's."""
+"""The commands for the regions of the federation: inviting, listing, suspending, revoking, and all certificates issued."""
 
 from datetime import timedelta
 

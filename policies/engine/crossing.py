@@ -22,8 +22,8 @@ PLAN_VERSION = 1
 
 FIRST_DAY = date(2010, 1, 1)
 LAST_DAY = date(2035, 12, 31)
-"""The days a plan may name, both inclusive. Fixed, so that index and node agree without a clock. No column holds a birth date, and
-no adult was born in them: what lies before is still grouped by year, or asked for with `< '2010-01-01'`."""
+"""The days a plan may name, both inclusive. Fixed, so that index and node agree without a clock. They begin late because a birth
+date must not fit; rows from before are still grouped by year, or asked for with `< '2010-01-01'`."""
 
 _MONEY_TIMES = 100
 

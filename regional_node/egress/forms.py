@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from policies.engine.vocabulary import DataCategory, Form
-from regional_node.crm.fields import FieldSpec, FieldType
+from regional_node.crm.fields import FIELDS, FieldSpec, FieldType, RecordType
 from regional_node.crm.records import Plain
 
 HIDDEN = "•••"
@@ -21,9 +21,10 @@ _ENOUGH_POSTAL = 4
 _READ = {DataCategory.CONTACT_CITY: ("state",)}
 
 
-def fields_read(spec: FieldSpec) -> tuple[str, ...]:
-    """The other fields whose values a generalisation of this one shows."""
-    return _READ.get(spec.category, ())
+def fields_read(spec: FieldSpec) -> tuple[FieldSpec, ...]:
+    """The other fields of a person whose values a generalisation of this one shows."""
+    names = _READ.get(spec.category, ())
+    return tuple(each for each in FIELDS[RecordType.PEOPLE] if each.name in names)
 
 
 def put_into_form(
@@ -49,7 +50,7 @@ def put_into_form(
         return hmac.digest(pseudonym_key(), named, hashlib.sha256).hex()[:32]
     if form is Form.MASK:
         return _masked(spec, plain_text(value))
-    if any(forms.get(name) is not Form.CLEAR for name in fields_read(spec)):
+    if any(forms.get(name) is not Form.CLEAR for name in _READ.get(spec.category, ())):
         return None
     return _generalised(spec, value, values)
 

@@ -2,24 +2,22 @@
 
 The road is always the same: (1) decide  (2) transform  (3) record  (4) release. The index's verdict is advice; this one is law,
 taken under the region's own policies for whoever asks now. A denial is recorded too, without a payload, and raised as `Denied`.
+
+Who is denied a person learns nothing of the person, not even that there is one: the denial told is the one that a person of whom
+nothing is known would get. Why this person's fields stayed stands in the ledger, which does not leave.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from typing import NoReturn, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from policies.engine.crossing import (
-    AllOf,
-    AnyOf,
-    Condition,
     EntryBatch,
     FieldView,
     LeafRef,
-    Not,
     PersonView,
     Plan,
     Released,
@@ -35,12 +33,13 @@ from policies.engine.record import DecisionRecord, canonical_bytes, impersonal_i
 from policies.engine.request import TransferRequest
 from policies.engine.signing import Ticket, verify_ticket
 from policies.engine.vocabulary import Form, Kind, Outcome, Purpose, Shape
-from regional_node.crm.fields import FIELDS, FieldSpec, RecordType, field_of
+from regional_node.crm.fields import FIELDS, FieldSpec, RecordType
 from regional_node.crm.records import Record
 from regional_node.egress.answering import Answering, Asking
+from regional_node.egress.asked import categories_asked, columns_of, known_fields, known_purpose
 from regional_node.egress.discharge import Circumstances, left_over
 from regional_node.egress.disclosure import NoiseTerms, noise_terms
-from regional_node.egress.forms import put_into_form
+from regional_node.egress.forms import fields_read, put_into_form
 from regional_node.egress.importers import Importer, ImporterRegister
 from regional_node.egress.noise import Below
 from regional_node.egress.payload import batch_bytes, person_bytes, seal_of, share_bytes
@@ -49,8 +48,6 @@ from regional_node.usecases.accounts import PrivacyAccount, SpentTickets
 from regional_node.usecases.ledger import Ledger
 from regional_node.usecases.questions import check_plan
 from regional_node.usecases.readings import Readings
-
-_MAX_FIELDS = 64
 
 
 class PoliciesInForce(Protocol):
@@ -80,6 +77,15 @@ class Randomness:
 
     below: Below
     nonce: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """A decision and the record to be. `denial` says why nothing leaves; it is empty for a permit the node can honour."""
+
+    decision: Decision
+    draft: DecisionRecord
+    denial: str = ""
 
 
 class Gate:
@@ -122,17 +128,22 @@ class Gate:
         table = check_plan(plan, self._readings.domains())
         draft = self._draft(Kind.RELEASE, Shape.AGGREGATE, asker.importer, at, asker=asker, plan=digest)
         # (1) decide
-        columns = _columns(plan)
-        decision, draft = self._decided(draft, at, lambda importer: for_share(self._node, importer, table, columns, asker.purpose))
+        columns = columns_of(plan)
+        decision, draft = self._decided(draft, lambda importer: for_share(self._node, importer, table, columns, asker.purpose))
         terms = self._noise_terms(decision, draft)
         # (2) transform: disclosure control is what makes an aggregate of personal data
         asking = Asking(
             importer=asker.importer, purpose=asker.purpose, analyst=asker.analyst, policy_digest=decision.policy_digest, terms=terms
         )
-        share = self._answering.answer(plan, table, asking, at=at)
-        # (3) record
-        rho = "" if share.recorded else share.rho
-        leaf = self._recorded(replace(draft, reading_epoch=share.reading_epoch, rho=rho), share_bytes(share), at)
+        try:
+            share = self._answering.answer(plan, table, asking, at=at)
+        except DomicileError as error:
+            if error.code is Code.BUDGET_EXHAUSTED:
+                self._record_denial(draft, replace(decision, outcome=Outcome.DENY, reasons=("budget_exhausted",)))
+            raise
+        # (3) record: an answer given again states its cost too, since a crash may have kept the first leaf from being written
+        draft = replace(draft, reading_epoch=share.reading_epoch, rho=share.rho, recorded=share.recorded)
+        leaf = self._recorded(draft, share_bytes(share), at)
         # (4) release
         return Released(share, decision, leaf)
 
@@ -140,18 +151,26 @@ class Gate:
         """The asked fields of one person, each in the form the policies let it leave in. Raises Denied, RECORD_NOT_FOUND, ..."""
         at = self._clock()
         asker = self._ticket(ticket, person_digest(pseudonym, fields), at)
-        specs = _known_fields(fields)
-        subject = self._people(pseudonym)
-        if subject is None:
-            raise DomicileError("there is no person behind this pseudonym", where=self._node.region, code=Code.RECORD_NOT_FOUND)
-        draft = self._draft(Kind.TRANSFER, Shape.RECORD, asker.importer, at, asker=asker, subject=subject.mark())
-        # (1) decide
-        day = _day(at)
-        decision, draft = self._decided(
-            draft, at, lambda importer: for_person(self._node, importer, subject.record, specs, asker.purpose, at=day)
-        )
+        specs = known_fields(fields)
+        draft = self._draft(Kind.TRANSFER, Shape.RECORD, asker.importer, at, asker=asker)
+        # (1) decide, first as for a person of whom nothing is known: all that a denial may tell
+        policies, importer = self._admitted(draft)
+
+        def judged(record: Record | None, asked: Sequence[FieldSpec], mark: str = "") -> _Verdict:
+            request = for_person(self._node, importer, record, asked, asker.purpose, at=_day(at))
+            return self._judged(replace(draft, subject=mark), policies, importer, request)
+
+        unseen = judged(None, specs)
+        record, mark = self._sought(pseudonym)
+        if record is None:
+            self._deny_unseen(unseen, unseen)
+        verdict = judged(record, specs, mark)
+        if verdict.denial:
+            self._deny_unseen(verdict, unseen)
+        decision, draft = verdict.decision, verdict.draft
         # (2) transform
-        view = self._view(pseudonym, subject.record, specs, decision, asker.importer)
+        forms_read = _forms_read(specs, decision, lambda asked: judged(record, asked))
+        view = self._view(pseudonym, record, specs, decision, forms_read=forms_read, importer=asker.importer)
         # (3) record
         forms = tuple((field.name, field.form) for field in view.fields)
         leaf = self._recorded(replace(draft, fields=forms), person_bytes(view), at)
@@ -163,7 +182,7 @@ class Gate:
         at = self._clock()
         draft = self._draft(Kind.TRANSFER, Shape.PSEUDONYM, importer, at, purpose=Purpose.FEDERATION_INDEX.value)
         # (1) decide
-        decision, draft = self._decided(draft, at, lambda known: for_entries(self._node, known, len(batch.entries)))
+        decision, draft = self._decided(draft, lambda known: for_entries(self._node, known, len(batch.entries)))
         # (2) transform: keys are random and shuffled already, so they leave as they are
         # (3) record
         leaf = self._recorded(draft, batch_bytes(batch), at)
@@ -183,27 +202,35 @@ class Gate:
 
     # (1) decide
 
-    def _decided(
-        self, draft: DecisionRecord, at: datetime, request_for: Callable[[Importer], TransferRequest]
-    ) -> tuple[Decision, DecisionRecord]:
+    def _decided(self, draft: DecisionRecord, request_for: Callable[[Importer], TransferRequest]) -> tuple[Decision, DecisionRecord]:
         """A permit whose obligations are carried out, and the record to be. Anything else is recorded and raised as Denied."""
+        policies, importer = self._admitted(draft)
+        verdict = self._judged(draft, policies, importer, request_for(importer))
+        if verdict.denial:
+            self._deny(verdict.draft, verdict.decision, verdict.denial)
+        return verdict.decision, verdict.draft
+
+    def _admitted(self, draft: DecisionRecord) -> tuple[Policies, Importer]:
+        """The policies in force and the importer registered for the purpose, or a denial: what can be told before any subject."""
         policies = self._policies()
         if policies is None:
             fault = self._policies.fault
             code = fault.code if fault is not None else Code.POLICY_MISSING
             self._deny(draft, _refusal("no_policy"), "the region has no valid policy, so nothing leaves", code=code)
-        importer = self._registered(draft, policies)
-        request = request_for(importer)
+        return policies, self._registered(draft, policies)
+
+    def _judged(self, draft: DecisionRecord, policies: Policies, importer: Importer, request: TransferRequest) -> _Verdict:
+        """What the policies say, and whether the node can do what they oblige it to. Nothing is recorded or raised yet."""
         draft = replace(
             draft,
             importer_jurisdiction=importer.jurisdiction,
-            categories=tuple(str(each) for each in _listed(request, "categories")),
+            categories=categories_asked(request),
             inputs=impersonal_inputs(request),
             policy_digest=policies.digest,
             fields=tuple((asked.name, Form.WITHHOLD) for asked in request.fields),
         )
         try:
-            decision = decide(policies, request, at=_day(at))
+            decision = decide(policies, request, at=_day(draft.at))
         except Exception:  # a fault of the evaluator denies like any other
             decision = replace(_refusal("indeterminate_input"), policy_digest=policies.digest)
         draft = replace(
@@ -214,14 +241,31 @@ class Gate:
             obligations=tuple(dict.fromkeys(obligation.name for obligation in decision.obligations)),
         )
         if not decision.outcome.permits:
-            self._deny(draft, decision, "the region's policies do not let this leave")
-        undone = left_over(decision, Circumstances(importer=importer, shape=draft.shape, at=_day(at)))
+            return _Verdict(decision=decision, draft=draft, denial="the region's policies do not let this leave")
+        undone = left_over(decision, Circumstances(importer=importer, shape=draft.shape, at=_day(draft.at)))
         if undone:
             denied = replace(decision, outcome=Outcome.DENY, reasons=("obligation_not_dischargeable",), try_instead=undone)
-            self._deny(
-                draft, denied, "the region cannot carry out what its policies oblige it to: " + ", ".join(f"`{u}`" for u in undone)
-            )
-        return decision, draft
+            what = "the region cannot carry out what its policies oblige it to: " + ", ".join(f"`{u}`" for u in undone)
+            return _Verdict(decision=denied, draft=draft, denial=what)
+        return _Verdict(decision=decision, draft=draft)
+
+    def _sought(self, pseudonym: bytes) -> tuple[Record | None, str]:
+        """The record behind a pseudonym and its mark for the ledger; a person erased this very moment is nobody already."""
+        subject = self._people(pseudonym)
+        try:
+            return (subject.record, subject.mark()) if subject is not None else (None, "")
+        except DomicileError as error:
+            if error.code is Code.RECORD_NOT_FOUND:
+                return None, ""
+            raise
+
+    def _deny_unseen(self, verdict: _Verdict, unseen: _Verdict) -> NoReturn:
+        """Record the verdict and tell the one that would be told of anybody, and of nobody."""
+        if unseen.denial:
+            self._deny(verdict.draft, unseen.decision, unseen.denial, kept=verdict.decision)
+        absent = replace(_refusal("record_not_found"), policy_digest=unseen.decision.policy_digest)
+        what = "nobody who may be read stands behind this pseudonym"
+        self._deny(verdict.draft, absent, what, code=Code.RECORD_NOT_FOUND, kept=verdict.decision if verdict.denial else absent)
 
     def _registered(self, draft: DecisionRecord, policies: Policies) -> Importer:
         try:
@@ -249,18 +293,38 @@ class Gate:
             self._deny(draft, denied, error.what, remedy=error.remedy)
 
     def _deny(
-        self, draft: DecisionRecord, decision: Decision, what: str, *, code: Code = Code.TRANSFER_DENIED, remedy: str = ""
+        self,
+        draft: DecisionRecord,
+        decision: Decision,
+        what: str,
+        *,
+        code: Code = Code.TRANSFER_DENIED,
+        remedy: str = "",
+        kept: Decision | None = None,
     ) -> NoReturn:
-        """Record a denial without a payload and raise it. A ledger that fails raises its own fault: still nothing leaves."""
-        record = replace(draft, outcome=decision.outcome, reasons=decision.reasons, policy_digest=decision.policy_digest)
-        self._ledger.append(canonical_bytes(record), at=draft.at)
+        """Record a denial and raise it. `kept` is what is recorded where that is not what is told."""
+        self._record_denial(draft, kept or decision)
         if not remedy and decision.try_instead:
             remedy = "it would need " + " or ".join(f"`{each}`" for each in decision.try_instead)
         raise Denied(what, decision=decision, where=self._node.region, remedy=remedy, code=code)
 
+    def _record_denial(self, draft: DecisionRecord, decision: Decision) -> None:
+        """The leaf of a denial, without a payload. A ledger that fails raises its own fault: still nothing leaves."""
+        record = replace(draft, outcome=decision.outcome, reasons=decision.reasons, policy_digest=decision.policy_digest)
+        self._ledger.append(canonical_bytes(record), at=draft.at)
+
     # (2) transform
 
-    def _view(self, pseudonym: bytes, record: Record, specs: Sequence[FieldSpec], decision: Decision, importer: str) -> PersonView:
+    def _view(
+        self,
+        pseudonym: bytes,
+        record: Record,
+        specs: Sequence[FieldSpec],
+        decision: Decision,
+        *,
+        forms_read: Mapping[str, Form],
+        importer: str,
+    ) -> PersonView:
         values = {spec.name: record.plain(spec.name) for spec in FIELDS[RecordType.PEOPLE]}
         views = []
         for spec in specs:
@@ -268,7 +332,7 @@ class Gate:
             form = decided.form if decided is not None else Form.WITHHOLD  # silence withholds
             reasons = decided.reasons if decided is not None else ("no_permit",)
             held = values[spec.name] not in (None, "")
-            value = put_into_form(spec, form, values, pseudonym_key=lambda: self._pseudonym_key(importer))
+            value = put_into_form(spec, form, values, forms=forms_read, pseudonym_key=lambda: self._pseudonym_key(importer))
             if value is None and held and form is not Form.WITHHOLD:
                 form, reasons = Form.WITHHOLD, (*reasons, "form_not_possible")
             rules = decided.rules if decided is not None else ()
@@ -288,7 +352,6 @@ class Gate:
         *,
         asker: Ticket | None = None,
         plan: str = "",
-        subject: str = "",
         purpose: str = "",
     ) -> DecisionRecord:
         return DecisionRecord(
@@ -300,11 +363,10 @@ class Gate:
             importer_jurisdiction="",
             analyst=asker.analyst if asker else "",
             role=asker.role if asker else "",
-            purpose=_known_purpose(asker.purpose if asker else purpose),
+            purpose=known_purpose(asker.purpose if asker else purpose),
             shape=shape,
             outcome=Outcome.DENY,
             plan_digest=plan,
-            subject=subject,
             nonce=asker.nonce if asker else self._randomness.nonce(),
         )
 
@@ -319,55 +381,15 @@ def _refusal(reason: str) -> Decision:
     return Decision(outcome=Outcome.DENY, reasons=(reason,))
 
 
-def _known_purpose(purpose: str) -> str:
-    if purpose not in {each.value for each in Purpose}:
-        raise DomicileError(
-            "the ticket's purpose is not known", where="ticket", remedy="use a purpose of the vocabulary", code=Code.TICKET_REFUSED
-        )
-    return purpose
-
-
-def _known_fields(names: Sequence[str]) -> list[FieldSpec]:
-    if not 1 <= len(names) <= _MAX_FIELDS or len(set(names)) != len(names):
-        what = f"ask for 1 to {_MAX_FIELDS} fields, each once"
-        raise DomicileError(what, where="fields", code=Code.INPUT_INVALID)
-    specs = []
-    for name in names:
-        spec = field_of(RecordType.PEOPLE, name)
-        if spec is None:
-            known = [each.name for each in FIELDS[RecordType.PEOPLE]]
-            near = get_close_matches(name[:64], known, n=3, cutoff=0.5) or known
-            what = f"unknown field `{name[:64]}`"
-            remedy = "use one of: " + ", ".join(f"`{each}`" for each in near)
-            raise DomicileError(what, where="fields", remedy=remedy, code=Code.INPUT_UNKNOWN)
-        specs.append(spec)
-    return specs
-
-
-def _columns(plan: Plan) -> list[str]:
-    """Every column the plan touches."""
-    named = [key.column for key in plan.group_by]
-    named += [measure.column for measure in plan.aggregates if measure.column is not None]
-    return list(dict.fromkeys([*named, *_named_in(plan.where)]))
-
-
-def _named_in(condition: Condition | None) -> Iterator[str]:
-    match condition:
-        case None:
-            return
-        case AllOf(conditions=members) | AnyOf(conditions=members):
-            for member in members:
-                yield from _named_in(member)
-        case Not(condition=inner):
-            yield from _named_in(inner)
-        case _:
-            yield condition.column
-
-
-def _listed(request: TransferRequest, name: str) -> list[object]:
-    data = request.facts.get("data")
-    found = data.get(name) if isinstance(data, dict) else None
-    return list(found) if isinstance(found, list) else []
+def _forms_read(
+    specs: Sequence[FieldSpec], decision: Decision, judged: Callable[[Sequence[FieldSpec]], _Verdict]
+) -> dict[str, Form]:
+    """In which form the fields may leave that generalisations of others show, each decided as if it were asked for itself."""
+    generalised = [spec for spec in specs if (said := decision.field(spec.name)) is not None and said.form is Form.GENERALISE]
+    shown = {spec.name: spec for each in generalised for spec in fields_read(each)}
+    verdicts = {name: judged([spec]) for name, spec in shown.items()}
+    said = {name: verdict.decision.field(name) for name, verdict in verdicts.items() if not verdict.denial}
+    return {name: field.form for name, field in said.items() if field is not None}
 
 
 def _day(at: datetime) -> date:

@@ -1,18 +1,19 @@
-"""Revocation over real sockets: the index's own certificate can be revoked, and no node forgets a revocation or lives on an old list."""
+"""Revocation over real sockets: the index can be revoked too, and no node forgets a revocation or lives on an old list."""
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from global_index.requests import membership
-from global_index.requests.members import Holder
+from global_index.requests.members import Holder, Member, MembershipUnit
 from global_index.requests.membership import REVOCATIONS_LAST
 from policies.engine.errors import Code, DomicileError
 from protos.certificates import Identity, Revocations, Role, read_identity, read_revocations
 from regional_node.rpc import joining
+from regional_node.rpc.index_certificate import index_certificate
 from regional_node.rpc.joining import NodeMembership, announce, join, load, renew
 from tests.federation.membership_world import ANNOUNCEMENT, Certificates, Index, now, running_index
 
@@ -87,10 +88,9 @@ async def test_without_looking_at_the_indexs_certificate_it_would(tmp_path: Path
 async def test_a_call_reaches_no_index_but_the_one_that_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_index(tmp_path / "index") as index:
         await joined(index, tmp_path / "node")
-        looked_at = joining.index_certificate
 
         async def then_swapped(*given: object, **named: object) -> bytes:
-            found = await looked_at(*given, **named)  # type: ignore[arg-type]  # passed on as they came
+            found = await index_certificate(*given, **named)  # type: ignore[arg-type]  # passed on as they came
             index.stolen = Certificates(index.authority._authority).credentials(Role.INDEX, "index")
             return found
 
@@ -201,6 +201,9 @@ async def test_an_announcement_does_not_lift_a_suspension(tmp_path: Path) -> Non
 
 
 async def test_without_looking_at_the_state_it_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_any_state(unit: MembershipUnit, region: str, *, at: datetime) -> Member:
+        return membership._required(unit, region)
+
+    monkeypatch.setattr(membership, "_heard", of_any_state)
     async with running_index(tmp_path / "index") as index:
-        monkeypatch.setattr(membership, "_heard", lambda unit, region, *, at: membership._required(unit, region))
         assert await admitted_then_suspended(index, tmp_path / "node") == "JOINED"

@@ -10,10 +10,13 @@ from regional_node.egress.forms import put_into_form
 from tests.unit.egress.ordinary import PERSON
 
 
-def put(name, form, value=..., **others):
+CLEAR_STATE = {"state": Form.CLEAR}
+
+
+def put(name, form, value=..., forms=CLEAR_STATE, **others):
     spec = field_of(RecordType.PEOPLE, name)
     values = PERSON | others | ({} if value is ... else {name: value})
-    return put_into_form(spec, form, values, pseudonym_key=lambda: b"k" * 32)
+    return put_into_form(spec, form, values, forms=forms, pseudonym_key=lambda: b"k" * 32)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +66,16 @@ def test_a_city_without_a_state_stays():
     assert put("city", Form.GENERALISE, state=None) is None
 
 
+@pytest.mark.parametrize("forms", [{}, *({"state": form} for form in Form if form is not Form.CLEAR)])
+def test_a_city_is_not_generalised_to_a_state_that_may_not_leave_clear(forms):
+    assert put("city", Form.GENERALISE, forms=forms) is None
+
+
 @pytest.mark.parametrize("form", [form for form in Form if form is not Form.CLEAR])
 @pytest.mark.parametrize("spec", PEOPLE, ids=lambda spec: spec.name)
 def test_no_form_but_clear_shows_a_whole_value(spec, form):
     value = date(1984, 3, 17) if spec.type in {"date", "timestamp"} else "Wilhelmina.Canarybird+1234567@canary.example"
-    left = put_into_form(spec, form, {spec.name: value, "state": "Berlin"}, pseudonym_key=lambda: b"k" * 32)
+    left = put_into_form(spec, form, {spec.name: value, "state": "Berlin"}, forms=CLEAR_STATE, pseudonym_key=lambda: b"k" * 32)
     assert left is None or str(value) not in left
 
 

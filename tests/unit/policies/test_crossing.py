@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ BYTES = (
 DIGEST = "961333c3ec7a345a55a48b2f14e2a195d6f1931dd016686dfe0056df3d7c45e7"
 
 
-def test_the_bytes_of_a_plan_do_not_change_silently():
+def test_the_bytes_of_a_plan_do_not_change_silently() -> None:
     assert canonical(GOLDEN) == BYTES
     assert plan_digest(GOLDEN) == DIGEST
 
@@ -68,28 +69,28 @@ def test_the_bytes_of_a_plan_do_not_change_silently():
     [{"table": "deals"}, {"group_by": ()}, {"aggregates": GOLDEN.aggregates[:1]}, {"where": None}, {"version": 2}],
     ids=lambda changed: next(iter(changed)),
 )
-def test_every_part_of_a_plan_counts(changed):
+def test_every_part_of_a_plan_counts(changed: dict[str, Any]) -> None:
     assert plan_digest(replace(GOLDEN, **changed)) != DIGEST
 
 
-def test_what_a_ticket_for_a_person_is_bound_to_does_not_change_silently():
+def test_what_a_ticket_for_a_person_is_bound_to_does_not_change_silently() -> None:
     assert person_digest(bytes(range(16)), ["email", "phone"]) == "d29d87fa4ac08a23885b522d0a3a4a2b53701101d6321d4794442a4a00d58a27"
 
 
-def test_no_number_of_the_catalogue_is_as_long_as_a_telephone_or_an_identity_number():
+def test_no_number_of_the_catalogue_is_as_long_as_a_telephone_or_an_identity_number() -> None:
     taken = [bounds for table in TABLES.values() for column in table.columns if (bounds := askable_numbers(column)) is not None]
     assert taken
     assert all(0 <= bounds.low <= bounds.high <= 9_999_999 for bounds in taken)
 
 
-def test_a_column_without_bounds_takes_no_number():
+def test_a_column_without_bounds_takes_no_number() -> None:
     column = TABLES["people"].column("lead_score")
     assert column is not None
     assert askable_numbers(replace(column, bounds=None)) is None
     assert askable_numbers(replace(column, type=ColumnType.DATE)) is None
 
 
-def test_days_are_askable_within_the_public_range_only():
+def test_days_are_askable_within_the_public_range_only() -> None:
     day = timedelta(days=1)
     assert [askable_day(one) for one in (FIRST_DAY - day, FIRST_DAY, LAST_DAY, LAST_DAY + day)] == [False, True, True, False]
     assert not askable_day(date(1961, 7, 23))
