@@ -82,6 +82,16 @@ class FakeRecords:
         known = self.kept.external
         return {key: known[record_type, system, key] for key in keys if (record_type, system, key) in known}
 
+    def known_emails(self, record_type: RecordType, addresses: Sequence[str]) -> frozenset[str]:
+        held = {
+            email_key(str(text))
+            for record in self.kept.records.values()
+            if record.type is record_type
+            for spec in FIELDS[record_type]
+            if spec.type is FieldType.EMAIL and (text := record.plain(spec.name))
+        }
+        return frozenset(address for address in addresses if email_key(address) in held)
+
     def search(self, query: Search) -> Page:
         if not 1 <= query.limit <= LARGEST_PAGE:
             raise _error("a page has no such size", Code.INPUT_INVALID)

@@ -202,10 +202,10 @@ class Gate:
 
     # (1) decide
 
-    def _decided(self, draft: DecisionRecord, request_for: Callable[[Importer], TransferRequest]) -> tuple[Decision, DecisionRecord]:
+    def _decided(self, draft: DecisionRecord, wanted: Callable[[Importer], TransferRequest]) -> tuple[Decision, DecisionRecord]:
         """A permit whose obligations are carried out, and the record to be. Anything else is recorded and raised as Denied."""
         policies, importer = self._admitted(draft)
-        verdict = self._judged(draft, policies, importer, request_for(importer))
+        verdict = self._judged(draft, policies, importer, wanted(importer))
         if verdict.denial:
             self._deny(verdict.draft, verdict.decision, verdict.denial)
         return verdict.decision, verdict.draft
@@ -388,8 +388,8 @@ def _forms_read(
     generalised = [spec for spec in specs if (said := decision.field(spec.name)) is not None and said.form is Form.GENERALISE]
     shown = {spec.name: spec for each in generalised for spec in fields_read(each)}
     verdicts = {name: judged([spec]) for name, spec in shown.items()}
-    said = {name: verdict.decision.field(name) for name, verdict in verdicts.items() if not verdict.denial}
-    return {name: field.form for name, field in said.items() if field is not None}
+    decided = {name: verdict.decision.field(name) for name, verdict in verdicts.items() if not verdict.denial}
+    return {name: field.form for name, field in decided.items() if field is not None}
 
 
 def _day(at: datetime) -> date:

@@ -118,6 +118,22 @@ class SqlRecords:
                 found.update({by_digest[row.digest]: row.record_id for row in rows})
         return found
 
+    def known_emails(self, record_type: RecordType, addresses: Sequence[str]) -> frozenset[str]:
+        """Those of the addresses that are there already, by blind index."""
+        by_digest: dict[bytes, list[str]] = {}
+        for address in addresses:
+            by_digest.setdefault(self._indexer.email(record_type, address)[1], []).append(address)
+        kind = self._indexer.email(record_type, "a@example.org")[0]
+        found: set[str] = set()
+        with told():
+            for chunk in _chunks(by_digest):
+                wanted = select(blind_index.c.digest).where(
+                    blind_index.c.kind == kind, among(self._connection, blind_index.c.digest, chunk)
+                )
+                for digest in self._connection.execute(wanted).scalars():
+                    found.update(by_digest[bytes(digest)])
+        return frozenset(found)
+
     def search(self, query: Search) -> Page:
         """One page, newest first."""
         wanted = statement(query, self._indexer)

@@ -56,6 +56,10 @@ class RecordStore(Protocol):
         """Record ids by key of another system, for the keys that are known."""
         ...
 
+    def known_emails(self, record_type: RecordType, addresses: Sequence[str]) -> frozenset[str]:
+        """Those of the addresses that a record of the kind has already, whatever their case."""
+        ...
+
     def search(self, query: Search) -> Page:
         """Records in order of creation, newest first."""
         ...

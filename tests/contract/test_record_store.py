@@ -265,6 +265,15 @@ def test_people_are_found_by_email_phone_and_beginnings_of_names(backend: Backen
     assert found(backend, RecordType.COMPANIES, name="zoe") == []
 
 
+def test_many_addresses_are_looked_up_at_once(backend: Backend) -> None:
+    ada = person(email="Ada@Example.NET")
+    keep(backend, ada)
+    asked = [*(f"p{n}@example.org" for n in range(1200)), "ada@example.net", "ADA@EXAMPLE.NET"]
+    with backend.units.reading() as unit:
+        assert unit.records.known_emails(PEOPLE, asked) == {"ada@example.net", "ADA@EXAMPLE.NET"}
+        assert unit.records.known_emails(RecordType.COMPANIES, asked) == frozenset()
+
+
 def test_a_name_of_one_sign_is_found(backend: Backend) -> None:
     wang = person(given_name="小明", family_name="王")
     keep(backend, wang, person())

@@ -16,7 +16,7 @@ from regional_node.crm.personal import Personal
 from regional_node.crm.records import ExternalId, Record, Value
 from regional_node.usecases.imports.drafts import Draft, Part
 from regional_node.usecases.imports.reasons import Reason
-from regional_node.usecases.records import RecordStore, Search
+from regional_node.usecases.records import RecordStore
 
 BY_CONTENT = "rows"
 """The system named in the external id of a row without a key of its own."""
@@ -79,7 +79,7 @@ class Matching:
         companies = self._find_companies(kept)
         also = self._find(self._type, (draft.also_key for draft in kept))
         added: list[Record] = []
-        emails: set[str] = set()
+        emails = self._emails_here(kept)
         for draft in kept:
             if draft.person_key and draft.person_key not in people:
                 self._refuse(draft, Part.PERSON, Reason.PERSON_UNKNOWN)
@@ -171,9 +171,16 @@ class Matching:
         if not self._look_for_shared or not isinstance(address := draft.values.get("email"), str):
             return
         folded = address.casefold()
-        if folded in emails or self._store.search(Search(record_type=self._type, email=address, limit=1)).records:
+        if folded in emails:
             self._remark(draft, None, Reason.EMAIL_SHARED)
         emails.add(folded)
+
+    def _emails_here(self, drafts: list[Draft]) -> set[str]:
+        """The addresses of these drafts that people here have, folded."""
+        addresses = [address for draft in drafts if isinstance(address := draft.values.get("email"), str)]
+        if not self._look_for_shared or not addresses:
+            return set()
+        return {address.casefold() for address in self._store.known_emails(self._type, addresses)}
 
     def _values(self, draft: Draft, references: dict[str, str]) -> dict[str, Value]:
         sealed = _SEALED[self._type]

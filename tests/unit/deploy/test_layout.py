@@ -56,7 +56,8 @@ def test_only_brazil_claims_adequacy_for_headquarters(node: Node) -> None:
 
 def test_california_binds_both_by_its_contract_and_europe_does_not(node: Node) -> None:
     for importer in yaml.safe_load(importers_register(node))["importers"]:
-        assert importer["facts"].get("ccpa_contract", False) is (node.region == "us-ca")
+        for stated in ("ccpa_contract", "deletion_forwarded"):
+            assert importer["facts"].get(stated, False) is (node.region == "us-ca")
 
 
 def test_a_name_that_yaml_would_misread_stays_text() -> None:

@@ -180,9 +180,9 @@ class House:
     def ask(self, plan: Plan = PLAN, **changed: Any) -> Any:
         return self.gate().release_share(plan, self.ticket(plan_digest(plan), **changed))
 
-    def read(self, *fields: str, **changed: Any) -> Any:
+    def read(self, *fields: str, pseudonym: bytes = PSEUDONYM, **changed: Any) -> Any:
         told = {"purpose": "essential.service.operations.support"} | changed
-        return self.gate().release_person(PSEUDONYM, fields, self.ticket(person_digest(PSEUDONYM, fields), **told))
+        return self.gate().release_person(pseudonym, fields, self.ticket(person_digest(pseudonym, fields), **told))
 
     def leaves(self) -> list[bytes]:
         return [leaf for _, leaf in self.ledger.leaves(0, 1000)]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from policies.engine.crossing import Comparison, Operator, plan_digest
 from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import SubjectClass
+from policies.engine.record import from_bytes
+from policies.engine.vocabulary import Outcome
 from regional_node.egress.payload import share_bytes
 from tests.unit.egress.ordinary import AT, PLAN, house
 
@@ -55,6 +57,7 @@ def test_a_crash_at_any_step_is_finished_by_a_retry_without_a_second_charge(ordi
     first, again = ordinary.ask(), ordinary.ask()
     assert share_bytes(first.value) == share_bytes(again.value)
     assert spent(ordinary) == Fraction(1, 200)
+    assert {from_bytes(leaf).rho for leaf in ordinary.leaves()} == {"1/200"}
 
 
 def test_a_charge_stands_even_when_the_projection_fails(ordinary, monkeypatch):
@@ -91,6 +94,8 @@ def test_an_exhausted_account_says_what_is_left_and_computes_nothing(tmp_path, m
         h.ask(about(3))
     assert refused.value.code is Code.BUDGET_EXHAUSTED
     assert "costs 0.005, 0 is left of 2026" in refused.value.what
+    kept = from_bytes(h.leaves()[-1])
+    assert (len(h.leaves()), kept.outcome, kept.reasons, kept.rho) == (3, Outcome.DENY, ("budget_exhausted",), "")
     assert h.ask(about(1)).value.recorded
     h.readings.close()
 

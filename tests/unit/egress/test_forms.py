@@ -9,7 +9,6 @@ from regional_node.crm.fields import PEOPLE, RecordType, field_of
 from regional_node.egress.forms import put_into_form
 from tests.unit.egress.ordinary import PERSON
 
-
 CLEAR_STATE = {"state": Form.CLEAR}
 
 

@@ -1,19 +1,24 @@
 """Nothing leaves but by the gate's road: decided, transformed, recorded, released, in that order; every fault keeps it in."""
 
+import ast
 import hashlib
 import shutil
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from policies.engine.crossing import Entry, EntryBatch, Released, person_digest, plan_digest
+from policies.engine.crossing import Entry, EntryBatch, Released, plan_digest
 from policies.engine.denial import Denied
 from policies.engine.errors import Code, DomicileError
 from policies.engine.merkle import leaf_hash
 from policies.engine.record import from_bytes
+from policies.engine.registry_parser import shipped_registry
 from policies.engine.vocabulary import Form, Outcome
+from protos.status import trailer_of
+from regional_node.crm.fields import field_of
 from regional_node.egress import gate as gate_module
 from regional_node.egress.gate import Gate
 from regional_node.egress.payload import batch_bytes, person_bytes, share_bytes
@@ -40,6 +45,11 @@ def accounted_for(h: House, released: Released, payload: bytes) -> bool:
     kept = from_bytes(leaf)
     seal = (hashlib.sha256(payload).hexdigest(), len(payload))
     return leaf_hash(leaf) == released.leaf.leaf_hash and (kept.payload_digest, kept.payload_length) == seal
+
+
+def nobody(h: House, *fields: str, **told: str):
+    """Ask for a person who does not exist."""
+    return h.read(*(fields or ("email",)), pseudonym=b"\xff" * 16, **told)
 
 
 def refused(h: House, ask, code: Code = Code.TRANSFER_DENIED) -> Denied:
@@ -135,7 +145,7 @@ def test_what_is_withheld_is_in_no_byte_that_leaves_or_is_kept(ordinary):
 
 
 def test_a_gate_that_does_not_transform_is_caught_by_the_same_look(ordinary, monkeypatch):
-    monkeypatch.setattr(gate_module, "put_into_form", lambda spec, form, values, pseudonym_key: str(values[spec.name]))
+    monkeypatch.setattr(gate_module, "put_into_form", lambda spec, form, values, **_: str(values[spec.name]))
     released = ordinary.read("email", "street")
     assert [canary for canary in CANARIES if canary.encode() in person_bytes(released.value)]
 
@@ -154,11 +164,10 @@ def test_an_unknown_field_is_refused_with_the_nearest_names(ordinary):
     assert "`email`" in unknown.value.remedy
 
 
-def test_nobody_behind_a_pseudonym_is_said_so(ordinary):
-    digest = person_digest(b"\xff" * 16, ["email"])
-    with pytest.raises(DomicileError) as absent:
-        ordinary.gate().release_person(b"\xff" * 16, ["email"], ordinary.ticket(digest))
-    assert absent.value.code is Code.RECORD_NOT_FOUND
+def test_nobody_behind_a_pseudonym_is_said_so_and_recorded(ordinary):
+    refused(ordinary, lambda: nobody(ordinary), Code.RECORD_NOT_FOUND)
+    kept = from_bytes(ordinary.leaves()[-1])
+    assert (kept.outcome, kept.reasons, kept.subject) == (Outcome.DENY, ("record_not_found",), "")
 
 
 def test_an_importer_without_a_mechanism_is_denied_and_told_what_would_do(ordinary):
@@ -268,7 +277,8 @@ def test_the_same_question_gives_the_same_bytes_and_costs_nothing(ordinary):
     first, again = ordinary.ask(), ordinary.ask(analyst="a-18")
     assert again.value.recorded
     assert share_bytes(first.value) == share_bytes(again.value)
-    assert from_bytes(ordinary.leaves()[again.leaf.index]).rho == ""
+    kept = [from_bytes(ordinary.leaves()[each.leaf.index]) for each in (first, again)]
+    assert [(each.rho, each.recorded) for each in kept] == [("1/200", False), ("1/200", True)]
 
 
 def test_the_same_question_in_another_order_is_the_same_question(ordinary):
@@ -294,11 +304,10 @@ def test_entries_leave_as_keys_under_their_own_decision(ordinary):
 
 
 def test_nothing_but_the_gate_lets_a_pseudonym_of_one_importer_match_anothers(ordinary):
-    spec = gate_module.field_of(gate_module.RecordType.PEOPLE, "email")
+    spec = field_of(gate_module.RecordType.PEOPLE, "email")
     values = {"email": PERSON["email"]}
-    one, other = (
-        gate_module.put_into_form(spec, Form.PSEUDONYM, values, pseudonym_key=lambda key=key: key) for key in (b"1" * 32, b"2" * 32)
-    )
+    keys = (b"1" * 32, b"2" * 32)
+    one, other = (gate_module.put_into_form(spec, Form.PSEUDONYM, values, forms={}, pseudonym_key=lambda key=k: key) for k in keys)
     assert one != other
     assert PERSON["email"] not in (one, other)
 
@@ -309,7 +318,112 @@ def test_the_facts_of_a_person_are_those_of_the_record(ordinary, monkeypatch):
     monkeypatch.setattr(gate_module, "decide", lambda p, r, at: (asked.append(r), decide(p, r, at=at))[1])
     ordinary.person = record(PERSON | {"date_of_birth": date(2012, 11, 23)})
     ordinary.read("given_name")
-    assert asked[0].facts["subject"] == {"region": "EU", "natural_person": True, "type": "customer", "age": 13}
+    assert [each.facts["subject"] for each in asked] == [
+        {"region": "EU", "natural_person": True},
+        {"region": "EU", "natural_person": True, "type": "customer", "age": 13},
+    ]
     ordinary.person = record({"given_name": "Ada"})
     ordinary.read("given_name")
-    assert asked[1].facts["subject"] == {"region": "EU", "natural_person": True}
+    assert asked[-1].facts["subject"] == {"region": "EU", "natural_person": True}
+
+
+NO_MINORS = """
+policy: eu-no-minors
+law: EU
+title: Nobody below the age of consent is read from outside
+cite: ["GDPR Recital 38"]
+kind: transfer
+effect: prohibit
+when: {law.child: true}
+reasons: [child_consent_invalid]
+"""
+MINOR, ADULT, UNKNOWN = ({**PERSON, "date_of_birth": born} for born in (date(2015, 1, 1), date(1984, 3, 17), None))
+
+
+def under(h: House, text: str) -> None:
+    """The shipped European policies and one more."""
+    folder = h.folder / "policies"
+    folder.mkdir()
+    shutil.copy(POLICIES / "gdpr.yaml", folder)
+    (folder / "extra.yaml").write_text(text)
+    h.policies = PolicySource(folder)
+
+
+def told_of(h: House, person: dict | None, **asked: str) -> tuple:
+    """What crosses the border when a person, or nobody, is asked for and denied."""
+    h.person = record(person or PERSON)
+    with pytest.raises(Denied) as denied:
+        nobody(h, "given_name", **asked) if person is None else h.read("given_name", **asked)
+    return trailer_of(denied.value)
+
+
+def test_a_denial_is_the_same_for_whoever_stands_behind_the_pseudonym_and_for_nobody(ordinary):
+    under(ordinary, NO_MINORS)
+    assert len({told_of(ordinary, person, importer="acme-us") for person in (MINOR, ADULT, UNKNOWN, None)}) == 1
+    assert len({told_of(ordinary, person) for person in (MINOR, UNKNOWN, None)}) == 1
+    assert len({told_of(ordinary, person, purpose="sales") for person in (MINOR, ADULT, None)}) == 1
+
+
+def test_an_adult_is_read_where_a_minor_is_not_and_the_ledger_knows_why(ordinary):
+    under(ordinary, NO_MINORS)
+    assert ordinary.read("given_name").value.fields[0].value == "Wilhelmina"
+    told_of(ordinary, MINOR)
+    kept = from_bytes(ordinary.leaves()[-1])
+    assert "child_consent_invalid" in kept.reasons
+    assert kept.subject == "ab" * 32
+
+
+def test_a_gate_that_tells_the_verdict_on_the_person_is_caught(ordinary, monkeypatch):
+    under(ordinary, NO_MINORS)
+    monkeypatch.setattr(Gate, "_deny_unseen", lambda self, verdict, _: self._deny(verdict.draft, verdict.decision, verdict.denial))
+    assert told_of(ordinary, MINOR) != told_of(ordinary, UNKNOWN)
+
+
+def test_a_person_erased_this_moment_is_nobody(ordinary):
+    def erased():
+        raise DomicileError("the person's key is gone", code=Code.RECORD_NOT_FOUND)
+
+    gate = ordinary.gate()
+    gate._people = lambda _: gate_module.Subject(record=record(), mark=erased)
+    ordinary.gate = lambda: gate
+    refused(ordinary, lambda: ordinary.read("given_name"), Code.RECORD_NOT_FOUND)
+
+
+@pytest.mark.parametrize("asked", [("city",), ("city", "state")])
+def test_a_state_that_may_not_leave_does_not_leave_as_a_city(ordinary, monkeypatch, asked):
+    assert ordinary.read(*asked).value.fields[0].value == "Berlin"
+    decide = gate_module.decide
+
+    def strict(*given, **named):
+        decision = decide(*given, **named)
+        fields = tuple(replace(f, form=Form.MASK) if f.name == "state" else f for f in decision.fields)
+        return replace(decision, fields=fields)
+
+    monkeypatch.setattr(gate_module, "decide", strict)
+    released = ordinary.read(*asked)
+    city = released.value.fields[0]
+    assert (city.form, city.value) == (Form.WITHHOLD, None)
+    assert b"Berlin" not in person_bytes(released.value)
+
+
+@pytest.mark.parametrize("name", ["extra.yml", "extra.YAML", "below/extra.yaml", "registry/extra.yaml"])
+def test_a_prohibition_where_no_policy_is_read_stops_everything(ordinary, name):
+    under(ordinary, NO_MINORS)
+    ordinary.read("given_name")
+    shutil.copytree(POLICIES / "registry", ordinary.folder / "policies" / "registry")
+    stray = ordinary.folder / "policies" / name
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text(NO_MINORS)
+    refused(ordinary, lambda: ordinary.read("given_name"), Code.POLICY_INVALID)
+    assert name in str(ordinary.policies.fault)
+    stray.unlink()
+    ordinary.read("given_name")
+
+
+def test_every_reason_of_the_gate_has_its_sentence():
+    tree = ast.parse(Path(gate_module.__file__).read_text(encoding="utf-8"))
+    given = [n.args[0] for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_refusal"]
+    given += [part for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == "reasons" for part in ast.walk(n.value)]
+    reasons = {n.value for n in given if isinstance(n, ast.Constant)} | {"form_not_possible", "no_permit"}
+    assert {"record_not_found", "budget_exhausted", "noise_missing"} <= reasons
+    assert reasons <= set(shipped_registry().reasons)

@@ -207,3 +207,12 @@ def _subtrees(tree, width):
             damaged = [*proof[:place], bytes(32), *proof[place + 1 :]]
             with pytest.raises(ProofError):
                 verify_subtree_consistency(start, start + width, tree.size, damaged, root1=root, root2=tree.root())
+
+
+def test_a_leaf_says_recorded_only_when_it_is_and_older_leaves_keep_their_bytes():
+    assert b"recorded" not in canonical_bytes(RECORD)
+    again = replace(RECORD, recorded=True)
+    assert b'"recorded":true' in canonical_bytes(again)
+    assert [from_bytes(canonical_bytes(each)) for each in (RECORD, again)] == [RECORD, again]
+    with pytest.raises(DomicileError):
+        from_bytes(canonical_bytes(again).replace(b'"recorded":true', b'"recorded":false'))

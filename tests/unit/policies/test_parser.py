@@ -1,5 +1,6 @@
 """A policy file is read whole, or every finding is told."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,26 @@ def test_a_policy_without_its_cases_does_not_pass_check(tmp_path):
 
 def test_case_files_are_not_policies():
     assert all(p.ref.place.partition(":")[0].count(".") == 1 for p in load_policies(SHIPPED.parent).documents.policies)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("gdpr.yml", "end in `.yaml`"),
+        ("gdpr.YAML", "end in `.yaml`"),
+        ("eu/gdpr.yaml", "move it"),
+        ("registry/gdpr.yaml", "move it"),
+    ],
+)
+def test_a_policy_that_would_not_be_read_makes_its_folder_invalid(tmp_path, name, remedy):
+    shutil.copytree(SHIPPED, tmp_path / "registry")
+    (tmp_path / "good.yaml").write_text(ORDINARY)
+    (tmp_path / "good.cases.yaml").write_text("cases: []")
+    load(tmp_path)
+    stray = tmp_path / name
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text(ORDINARY)
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path)
+    assert [finding.file for finding in caught.value.diagnostics] == [name]
+    assert remedy in caught.value.remedy

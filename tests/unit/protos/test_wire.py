@@ -38,6 +38,7 @@ from policies.engine.decision import Decision, Obligation, RuleRef
 from policies.engine.errors import Code, DomicileError
 from policies.engine.vocabulary import Form, Outcome
 from protos import wire
+from protos.decision_wire import decision_from_message, decision_to_message
 from protos.membership_wire import announcement_from_message
 from protos.v1 import decision_pb2, entries_pb2, membership_pb2, persons_pb2, plan_pb2, questions_pb2
 
@@ -403,3 +404,11 @@ def test_a_message_with_turned_bits_never_crashes(kind: str, data: st.DataObject
     for _ in range(data.draw(st.integers(1, 6))):
         spoiled[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     survives(read, bytes(spoiled))
+
+
+def test_the_faults_of_a_decision_stay_at_home_and_are_not_believed_from_abroad():
+    faulty = replace(DECISION, faults=("eu-child-consent: `subject.age` not stated",))
+    message = decision_to_message(faulty)
+    assert message.SerializeToString(deterministic=True) == decision_to_message(DECISION).SerializeToString(deterministic=True)
+    message.faults.append("subject.age")
+    assert decision_from_message(message) == DECISION
