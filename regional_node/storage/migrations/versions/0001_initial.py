@@ -61,7 +61,8 @@ def _activities_to_feed_state() -> None:
         _columns("system.operations", sa.Text(), "kind"),
         _columns("user.contact", sa.LargeBinary(), "digest"),
         _columns("user.unique_id", ID, "subject_id"),
-        key=("kind", "digest", "subject_id"), sqlite_with_rowid=False,
+        key=("kind", "digest", "subject_id"),
+        sqlite_with_rowid=False,
     )
     _table(
         "companies",
@@ -181,7 +182,8 @@ def _idempotency_to_outbox() -> None:
         "name_tokens",
         _columns("user.name", sa.BigInteger(), "token", autoincrement=False),
         _columns("user.unique_id", ID, "subject_id"),
-        key=("token", "subject_id"), sqlite_with_rowid=False,
+        key=("token", "subject_id"),
+        sqlite_with_rowid=False,
     )
     _table(
         "orders",
@@ -208,7 +210,8 @@ def _idempotency_to_outbox() -> None:
         _columns("system.operations", sa.Text(), "type"),
         _columns("user.unique_id", ID, "subject_id", "record_id"),
         _columns("system.operations", sa.Text(), "kind"),
-        key=("seq",), sqlite_autoincrement=True,
+        key=("seq",),
+        sqlite_autoincrement=True,
     )
 
 
@@ -289,7 +292,8 @@ def _people_to_sign_in_accounts() -> None:
         _columns("system.operations", sa.Text(), "roles", "importer"),
         _columns("system.operations", sa.Boolean(), "disabled"),
         _columns("system.operations", sa.BigInteger(), "created_at"),
-        key=("account_id",), rest=[sa.UniqueConstraint("username_key", name="uq_sign_in_accounts_username_key")],
+        key=("account_id",),
+        rest=[sa.UniqueConstraint("username_key", name="uq_sign_in_accounts_username_key")],
     )
 
 
@@ -317,7 +321,8 @@ def _sign_in_attempts_to_spent_tickets() -> None:
         _columns("system.operations", sa.Text(), "roles", "importer"),
         _columns("system.operations", sa.BigInteger(), "created_at", "expires_at"),
         _columns("system.operations", sa.Boolean(), "revoked"),
-        key=("token_id",), rest=[sa.UniqueConstraint("digest", name="uq_sign_in_tokens_digest")],
+        key=("token_id",),
+        rest=[sa.UniqueConstraint("digest", name="uq_sign_in_tokens_digest")],
     )
     _table(
         "spent_tickets",
