@@ -78,8 +78,8 @@ class NodeSettings(Settings):
 
     database_url: str = Field(default="", description="Address of the store; empty for an embedded file in the home folder.")
     readings: Literal["projection"] = Field(default="projection", description="Where questions are answered from.")
-    http_address: Address = Field(default="127.0.0.1:0", description="Address that the console and the REST API listen on.")
-    grpc_address: Address = Field(default="127.0.0.1:0", description="Address that the index calls, under mutual TLS.")
+    http_address: Address = Field(default="127.0.0.1:8500", description="Address that the console and the REST API listen on.")
+    grpc_address: Address = Field(default="127.0.0.1:8510", description="Address that the index calls, under mutual TLS.")
     announced_address: Address = Field(default="", description="Address told to the index; empty for the one listened on.")
     https: bool = Field(default=False, description="Whether browsers reach the console over HTTPS, behind a proxy too.")
 

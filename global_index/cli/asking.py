@@ -32,6 +32,9 @@ def query(place: Place, sql: str, *, purpose: str, as_user: str | None, style: s
         click.echo(shown.as_csv(body), nl=False)
     else:
         shown.answer(shown.console(), body)
+    if not any(one["status"] == "answered" for one in body["coverage"]):
+        click.echo("error: no region answered; the coverage says why", err=True)
+        raise SystemExit(REFUSED)
 
 
 @click.command()

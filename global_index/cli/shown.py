@@ -40,6 +40,12 @@ def answer(out: Console, body: Mapping[str, Any]) -> None:
     coverage(out, body)
 
 
+def _bounded(body: Mapping[str, Any]) -> str:
+    """What the margin does not cover: rows beyond those that count of one person or company."""
+    rows = body["rows_per_subject"]
+    return f"at most {rows} rows of one person or company count, larger holdings are cut; " if rows > 1 else ""
+
+
 def coverage(out: Console, body: Mapping[str, Any]) -> None:
     """Who answered, who refused by which rule, who was down."""
     table = Table(
@@ -55,7 +61,12 @@ def coverage(out: Console, body: Mapping[str, Any]) -> None:
     for one in body["coverage"]:
         if one["status"] not in {"answered", "not_asked"}:
             out.print(Text(_why(one)))
-    out.print(Text(f"± is a 95 % margin; the question charged {body['budget']['charged']} rho in all", style="dim"))
+    out.print(
+        Text(
+            f"± is the 95 % margin of the noise; {_bounded(body)}the question charged {body['budget']['charged']} rho in all",
+            style="dim",
+        )
+    )
 
 
 def person(out: Console, body: Mapping[str, Any]) -> None:

@@ -93,6 +93,7 @@ class Answer:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     coverage: tuple[Coverage, ...] = field(default=())
+    rows_per_subject: int = 1
 
     @property
     def charged(self) -> Fraction:
@@ -113,6 +114,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         },
         "margins": [list(row.margins) for row in answer.rows],
         "marks": [[mark.value for mark in row.marks] for row in answer.rows],
+        "rows_per_subject": answer.rows_per_subject,
         "facts": [{"name": column.name, "kind": column.kind, "unit": column.unit} for column in answer.columns],
     }
 

@@ -23,6 +23,7 @@ from global_index.requests.history import Asked, History, Memory, Told
 from global_index.requests.tickets import Asker
 from policies.engine.crossing import canonical, plan_digest
 from policies.engine.errors import Code, DomicileError
+from policies.engine.readings import TABLES
 
 REMEMBERED_SECONDS = 1.0
 """How long the list of regions is taken as known: a region that joins or leaves is seen a second later."""
@@ -174,10 +175,15 @@ def _expected_json(one: Expected, question: Question) -> dict[str, Any]:
 
 
 def _cost(rate: Any, question: Question) -> str | None:
-    """What the question would charge, each measure by itself and one count a plan, which the node always takes."""
+    """What the question would charge: each measure, and one count of subjects a plan, which the node always takes.
+
+    Where a subject holds one row, the question's own count is that count; elsewhere it is another and is paid for.
+    """
     if not isinstance(rate, str):
         return None
     measures = sum(
-        len({*plan.aggregates}) + (0 if any(m.column is None for m in plan.aggregates) else 1) for plan in question.plans
+        len({*plan.aggregates})
+        + (0 if TABLES[plan.table].rows_per_subject == 1 and any(m.column is None for m in plan.aggregates) else 1)
+        for plan in question.plans
     )
     return decimal_text(Fraction(rate) * measures)

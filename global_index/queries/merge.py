@@ -29,7 +29,7 @@ from global_index.queries.question import (
     Tree,
 )
 from policies.engine.crossing import Operator, Share
-from policies.engine.readings import OTHER
+from policies.engine.readings import OTHER, TABLES
 
 CONFIDENCE = 1.96
 """Standard deviations on either side of a figure that hold the true value in 95 of 100 answers."""
@@ -73,7 +73,11 @@ def merge(question: Question, shares: Shares, catalogue: Catalogue) -> Answer:
         rows = _sorted(rows, _reader(sorting.of, question), sorting)
     kept = rows if question.limit is None else rows[: question.limit]
     readers = [_shown(output.of, question) for output in question.outputs]
-    return Answer(columns=tuple(_columns(question)), rows=tuple(_row(row, readers) for row in kept))
+    return Answer(
+        columns=tuple(_columns(question)),
+        rows=tuple(_row(row, readers) for row in kept),
+        rows_per_subject=TABLES[question.table].rows_per_subject,
+    )
 
 
 def deviations(question: Question, shares: Sequence[Share | None]) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ from chassis.settings import write_settings
 from chassis.web.accounts import Accounts
 from chassis.web.sessions import Sessions, Tokens
 from policies.engine.errors import Code, DomicileError
+from policies.engine.evaluator import load_policies
 from policies.engine.readings import SubjectClass
 from protos.certificates import write_private
 from regional_node.crm.domains import Domains
@@ -41,9 +42,25 @@ from regional_node.usecases.imports.values import Region
 
 MIGRATIONS = Path(__file__).parents[1] / "storage" / "migrations"
 PROGRAM = "regional-node"
+_OVERLAYS = {"PCI"}  # rules of an industry, nobody's jurisdiction
 RUNNING_FILE = Path("run") / "node.json"
 _LEDGER_KEY = Path("keys") / "ledger.key"
-_EMPTY_REGISTER = "# Who may receive what leaves this region. An organisation that is not here is denied.\nimporters: []\n"
+_EMPTY_REGISTER = """# Who may receive what leaves this region. An organisation that is not here is denied.
+#
+# importers:
+#   - id: acme-hq                       # the organisation that runs the index, as `regional-node join` said
+#     name: Acme Headquarters
+#     jurisdiction: EU                  # whose law binds it
+#     state: IE
+#     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`
+#     mechanisms: []                    # across a border, such as [{id: adequacy}]; see policies/registry/mechanisms.yaml
+#     purposes:                         # each with its legal basis in this region
+#       functional.federation_index: A6-1-f     # the pseudonymous entries that the index pulls
+#       analytics.reporting: A6-1-f
+#
+# `regional-node policy status` says whether this file can be read.
+importers: []
+"""
 
 
 def now() -> datetime:
@@ -185,6 +202,7 @@ def found(home: Path, settings: NodeSettings) -> None:
         raise DomicileError(
             "there is a node in this folder already", where=str(home), remedy="choose another home", code=Code.RECORD_CONFLICT
         )
+    _require_law(settings.jurisdiction)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     create_keys(home / "keys", key_id=new_id(), random=secrets.token_bytes)
     if not (home / _LEDGER_KEY).exists():
@@ -198,6 +216,17 @@ def found(home: Path, settings: NodeSettings) -> None:
             write_private(home / name, content.encode())
     bring_up(home, settings)
     write_settings(home, settings)  # last: a home with settings is whole
+
+
+def _require_law(jurisdiction: str) -> None:
+    laws = {each.law for each in load_policies(Path(shipped.__file__).parent).documents.policies}
+    if jurisdiction not in laws:
+        raise DomicileError(
+            what=f"there are no policies of the law of `{jurisdiction}`, so nothing could ever leave",
+            where="--jurisdiction",
+            remedy="use one of: " + ", ".join(sorted(laws - _OVERLAYS)),
+            code=Code.INPUT_UNKNOWN,
+        )
 
 
 def copy_policies(folder: Path) -> None:

@@ -58,6 +58,7 @@ def _invite_text(invite: str) -> str:
 @as_json
 def renew(place: Place, *, plain: bool) -> None:
     """Replace the node's key and certificate now; a running node does so by itself in time."""
+    place.settings()
     membership = asyncio.run(joining.renew(place.home / "tls", at=now()))
     ends = membership.identity.not_after.isoformat()
     running = (place.home / RUNNING_FILE).exists()

@@ -17,6 +17,7 @@ Civ. Code 1798.100(d) is on file), `deletion_forwarded` (erasures are passed on 
 `notice_names_transfer` (the notice to data subjects names the transfer to it and its ground, GDPR Art. 13(1)(f)).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -30,6 +31,7 @@ from policies.engine.strict_yaml import Mapping as MappingNode
 from policies.engine.strict_yaml import Sequence as SequenceNode
 from policies.engine.vocabulary import Purpose
 
+_log = logging.getLogger(__name__)
 _KEYS = ("id", "name", "jurisdiction", "state", "facts", "mechanisms", "purposes")
 _NEEDED = ("id", "name", "jurisdiction", "purposes")
 _RESERVED = {"region", "state", "organisation"}
@@ -88,8 +90,17 @@ class ImporterRegister:
                 code=Code.IMPORTER_UNKNOWN,
             ) from None
         self._known, self._stamp = {}, None
-        self._known = {importer.id: importer for importer in parse_importers(text, self._path.name)}
+        try:
+            self._known = {importer.id: importer for importer in parse_importers(text, self._path.name)}
+        except DomicileError as error:
+            _log.warning("the register of importers is not valid, so nobody is registered", extra={"code": error.code})
+            raise
         self._stamp = stamp
+
+    def names(self) -> tuple[str, ...]:
+        """Who is registered. Raises DomicileError with place and remedy when the register cannot be read."""
+        self._refresh()
+        return tuple(sorted(self._known))
 
 
 def parse_importers(text: str, filename: str) -> tuple[Importer, ...]:

@@ -3,6 +3,7 @@
 An invalid folder does not fall back to the policies before it: what a region last wrote is what it meant to say.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import Policies, load_policies
 from policies.engine.parser import YAML_ENDINGS
 
+_log = logging.getLogger(__name__)
 _Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -39,6 +41,8 @@ class PolicySource:
             if stamp != self._stamp:
                 self._policies, self.fault = self._loaded()
                 self._stamp = stamp
+                if self.fault is not None:  # said once a change; what is wrong, `regional-node policy status` tells
+                    _log.warning("the policies are not valid, so nothing leaves", extra={"code": self.fault.code})
             return self._policies
 
     def _loaded(self) -> tuple[Policies | None, DomicileError | None]:
