@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ def on_home(command: Callable[..., T]) -> Callable[..., T]:
     @functools.wraps(command)
     def wrapped(*args: Any, home: Path, **options: Any) -> T:
         os.umask(0o077)  # whatever a command makes is its owner's alone
+        logging.getLogger().addHandler(logging.NullHandler())  # a command says one line; `serve` sets up its own log
         try:
             return command(Place(home), *args, **options)
         except DomicileError as error:
