@@ -138,7 +138,6 @@ def node_settings(node: Node, where: Mapping[str, Addresses]) -> list[str]:
         "http_address": where[node.region].http,
         "grpc_address": where[node.region].grpc,
         "announced_address": where[node.region].grpc,
-        "index_address": where[INDEX].grpc,
         "batch_seconds": BATCH_SECONDS,
     }
     return settings_arguments(values)

@@ -71,7 +71,6 @@ def test_a_node_is_told_its_domains_and_where_the_index_is(node: Node) -> None:
     arguments = node_settings(node, addresses(ports))
     assert set(arguments[::2]) == {"--set"}
     told = dict(argument.split("=", 1) for argument in arguments[1::2])
-    assert told["index_address"] == "127.0.0.1:9100"
     assert told["grpc_address"] == told["announced_address"]
     assert told["countries"].split(",")[0] == told["default_country"]
     assert {"won", "lost"} < set(told["stages"].split(","))
