@@ -22,7 +22,6 @@ GIB = 1024
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     missing = [name for name in COMMANDS if not (Path(sys.executable).parent / name).exists()]
-    missing += [name for name in ("regional_node/cli.py", "global_index/cli.py") if not (ROOT / name).exists()]
     if missing:
         pytest.skip(f"{', '.join(missing)} is missing: the demo starts processes by their commands")
     return tmp_path_factory.mktemp("demo") / "home"
