@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from policies.engine.deadline_cases import DeadlineCase, read_deadline
 from policies.engine.decision import Decision
 from policies.engine.diagnostics import PolicyError
 from policies.engine.evaluator import Policies, decide
@@ -80,10 +81,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
-    """The cases of one file; `deadlines` counts its deadline cases, which are calendar arithmetic and not decisions."""
+    """The cases of one file; `deadlines` are calendar arithmetic and not decisions."""
 
     cases: tuple[Case, ...]
-    deadlines: int
+    deadlines: tuple[DeadlineCase, ...]
 
 
 def load_cases(path: Path, registry: Registry) -> CaseFile:
@@ -155,9 +156,13 @@ class _CaseReader:
         for item in self.reading.items(top["pairs"].value, "pairs") if "pairs" in top else ():
             self._pair(item, bodies)
         cases = [self._case(name, body, where) for name, (body, where) in bodies.items()]
-        deadlines = len(self.reading.items(top["deadline_cases"].value, "deadline cases")) if "deadline_cases" in top else 0
+        listed = self.reading.items(top["deadline_cases"].value, "deadline cases") if "deadline_cases" in top else ()
+        deadlines = [read_deadline(self.reading, item, self.registry) for item in listed]
         self.reading.finish()
-        return CaseFile(cases=tuple(case for case in cases if case is not None), deadlines=deadlines)
+        return CaseFile(
+            cases=tuple(case for case in cases if case is not None),
+            deadlines=tuple(case for case in deadlines if case is not None),
+        )
 
     def _keep(self, item: Node, bodies: dict[str, tuple[dict[str, Any], MappingNode]]) -> None:
         entries = self.reading.mapping(item, "a case", needed=["id", "kind", "date", "expect"])

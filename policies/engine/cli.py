@@ -71,7 +71,7 @@ def test(folder: Path, cases_file: Path | None, *, as_json: bool) -> None:
         for file in files:
             loaded = load_cases(file, policies.registry)
             results.extend(run(policies, loaded.cases))
-            left_out += loaded.deadlines
+            left_out += len(loaded.deadlines)
     except PolicyError as error:
         _stop(error)
     failed = [result for result in results if not result.passed]

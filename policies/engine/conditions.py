@@ -31,6 +31,11 @@ class Slots:
         """The declaration of a path."""
         return self._facts[path]
 
+    def type_of(self, path: str) -> FactType | None:
+        """The type of a path, None when it is not declared."""
+        spec = self._facts.get(path)
+        return None if spec is None else spec.type
+
 
 def compile_term(term: Term, slots: Slots) -> Closure:
     """A closure from slot values to a verdict."""

@@ -9,6 +9,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from policies.engine.calendars import place_calendar
 from policies.engine.facts import CATEGORIES, UNREADABLE, look_up
 from policies.engine.mechanisms import Standing
 from policies.engine.registry import Jurisdiction, Registry, ReleaseDefaults
@@ -115,6 +116,15 @@ def _differencing(setting: Setting) -> bool | None:
     return any(0 < difference < least for difference in (before - overlap, count - overlap))
 
 
+def _holiday(setting: Setting) -> bool | None:
+    """Whether the day is a public holiday where the person is; not known where nobody knows the holidays of the place."""
+    place = look_up(setting.request.facts, ("subject", "region"))
+    calendar = place_calendar(place) if isinstance(place, str) else None
+    if calendar is None:
+        calendar = setting.jurisdiction.calendar
+    return None if calendar.country is None else calendar.holiday(date.fromordinal(setting.day))
+
+
 def _weekday(setting: Setting) -> str:
     return _WEEKDAYS[date.fromordinal(setting.day).weekday()]
 
@@ -131,5 +141,8 @@ DERIVED: dict[str, Callable[[Setting], Any]] = {
     "release.cell": _cell,
     "release.dominated": _dominated,
     "release.differencing": _differencing,
+    "mechanisms.late": lambda setting: setting.standing.late,
+    "mechanisms.stale": lambda setting: setting.standing.stale,
     "contact.weekday": _weekday,
+    "contact.holiday": _holiday,
 }

@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from policies.engine.conditions import unstated
+from policies.engine.counting import Counters, CounterSpec
 from policies.engine.decision import Decision, FieldDecision, Obligation, RuleRef
 from policies.engine.derived import DERIVED, Setting, categories_of
 from policies.engine.document import Documents, Policy
-from policies.engine.facts import UNREADABLE
+from policies.engine.facts import UNREADABLE, look_up
 from policies.engine.mechanisms import NONE, VALID, Standing
 from policies.engine.obligations import merge
 from policies.engine.parser import load
@@ -69,8 +70,10 @@ class _Asked:
     """What is asked, once per decision."""
 
     request: TransferRequest
+    at: date
     day: int
     categories: Any
+    counters: Counters | None
 
 
 @dataclass(slots=True)
@@ -93,12 +96,18 @@ class _Findings:
     tightening: list[Rule] = field(default_factory=list)
 
 
-def decide(policies: Policies, request: TransferRequest, *, at: date) -> Decision:
-    """The verdict on a request on a day. Pure and total: every fault denies, and nothing raises for what a request says."""
+def decide(policies: Policies, request: TransferRequest, *, at: date, counters: Counters | None = None) -> Decision:
+    """The verdict on a request on a day. Total: every fault denies, and nothing raises for what a request says.
+
+    Pure but for `counters`, which are asked for counts that the request does not state; without them such a count is unknown.
+    """
     found = _Findings()
     # (1) which laws attach, and do their policies speak of this at all
     laws = attached(policies, request, found)
-    case = _Asked(request, at.toordinal(), categories_of(request))
+    categories = categories_of(request)
+    if categories is UNREADABLE:
+        _fault(found, "`data.categories` is not of its declared type or values")
+    case = _Asked(request, at, at.toordinal(), categories, counters)
     # (2) what each law says; all of them must permit
     for law in laws:
         section = policies.sections.get((law, request.kind))
@@ -125,9 +134,9 @@ def attached(policies: Policies, request: TransferRequest, found: _Findings | No
         if law is None:
             _fault(findings, f"`{party}.{key}` is not a jurisdiction of the registry")
         else:
-            laws[law] = None
+            laws.update(dict.fromkeys(policies.registry.chain(law)))
     for law in request.laws:
-        laws[law] = None
+        laws.update(dict.fromkeys(policies.registry.chain(law) if law in policies.registry.jurisdictions else (law,)))
     if not laws:
         _fault(findings, "`exporter.region` is not stated")
     for law in policies.overlays:
@@ -172,6 +181,9 @@ def _values(policies: Policies, section: Section, case: _Asked, found: _Findings
         side: Any = facts.get(head)
         if side is not None:
             _read(side, group, values, found)
+    for slot, spec in section.counted:
+        if values[slot] is None:
+            values[slot] = _counted(spec, case, found)
     standing = _NO_STANDING
     if section.mechanisms is not None:
         importer = facts.get("importer")
@@ -191,6 +203,21 @@ def _values(policies: Policies, section: Section, case: _Asked, found: _Findings
             values[slot] = None
             _fault(found, f"`{path}` is not of its declared type or values")
     return values, standing
+
+
+def _counted(spec: CounterSpec, case: _Asked, found: _Findings) -> int | None:
+    """A count that the request does not state as such: stated over the same window, or known to the node."""
+    facts = case.request.facts
+    if spec.stated is not None and facts.get("window") == spec.window:
+        stated = look_up(facts, tuple(spec.stated.split(".")))
+        return stated if type(stated) is int else None
+    if case.counters is None:
+        return None
+    try:
+        return case.counters.count(spec, case.request, case.at)
+    except Exception:
+        _fault(found, f"`{spec.name}` could not be counted")
+        return None
 
 
 def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: _Findings) -> None:

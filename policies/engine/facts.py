@@ -9,10 +9,13 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from policies.engine.counting import CounterSpec
 from policies.engine.request import Fact
 from policies.engine.vocabulary import DataCategory, Purpose
 
 MINUTES_PER_HOUR = 60
+CLAIM = "claim."
+"""What the paths of facts begin with that are read from the claim of a mechanism."""
 _LAST_HOUR = 23
 
 
@@ -31,7 +34,10 @@ class FactType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSpec:
-    """One fact. `derived` facts are computed by the engine; `satisfied` is what a case runner writes when a case is silent."""
+    """One fact. `derived` facts are computed by the engine; `satisfied` is what a case runner writes when a case is silent.
+
+    A fact with a `counter` that a request does not state is asked of the node's counters.
+    """
 
     path: str
     type: FactType
@@ -39,6 +45,7 @@ class FactSpec:
     one_of: tuple[str, ...] = ()
     derived: bool = False
     satisfied: Fact = None
+    counter: CounterSpec | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

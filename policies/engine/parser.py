@@ -16,7 +16,7 @@ from policies.engine.facts import CATEGORIES
 from policies.engine.obligations import measure
 from policies.engine.reading import Reading
 from policies.engine.registry import Registry, Strictest
-from policies.engine.registry_parser import FILES, registry_of, shipped_registry
+from policies.engine.registry_parser import LAWS, SHARED, registry_of, shipped_registry
 from policies.engine.request import Fact
 from policies.engine.strict_yaml import MAX_BYTES, Entry, Node, Place, parse_documents, plain
 from policies.engine.strict_yaml import Mapping as MappingNode
@@ -32,7 +32,8 @@ KEYS = (
 NEEDED = ("policy", "law", "title", "cite", "effect", "when")
 CASES_SUFFIX = ".cases.yaml"
 YAML_ENDINGS = frozenset({".yaml", ".yml"})
-_REGISTRY = frozenset(Path("registry") / f"{name}.yaml" for name in FILES)
+_REGISTRY = frozenset(Path("registry") / f"{name}.yaml" for name in SHARED)
+_LAWS = Path("registry") / LAWS
 
 
 def load(paths: Path | Iterable[Path], *, registry: Registry | None = None) -> Documents:
@@ -76,7 +77,12 @@ def _strays(folder: Path) -> list[Diagnostic]:
     findings: list[Diagnostic] = []
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
-        if path.suffix.lower() not in YAML_ENDINGS or path.name.endswith(CASES_SUFFIX) or inner in _REGISTRY:
+        if (
+            path.suffix.lower() not in YAML_ENDINGS
+            or path.name.endswith(CASES_SUFFIX)
+            or inner in _REGISTRY
+            or inner.parent == _LAWS
+        ):
             continue
         start = Place(inner.as_posix(), 1, 1)
         if len(inner.parts) > 1:

@@ -1,18 +1,22 @@
-"""Reads `policies/registry/*.yaml` strictly into the dated registry. It fills no gap: a missing key is an error at its line."""
+"""Reads `policies/registry/` strictly into the dated registry. It fills no gap: a missing key is an error at its line.
 
-from collections.abc import Callable
-from datetime import date
+`facts`, `obligations`, `reasons` and `release` hold what several laws share; `laws/<code>.yaml` what one law alone needs.
+"""
+
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from policies.engine.diagnostics import PolicyError
-from policies.engine.facts import FactSpec, FactType
+from policies.engine.calendars import HOLIDAYS
+from policies.engine.diagnostics import PolicyError, use_one_of
+from policies.engine.fact_parser import read_facts
+from policies.engine.facts import FactSpec
+from policies.engine.law_parser import LAW_KEYS, LawReader
 from policies.engine.reading import Reading
 from policies.engine.registry import (
     Jurisdiction,
     Mechanism,
-    MechanismKind,
     ObligationKind,
     ObligationSpec,
     Registry,
@@ -21,12 +25,12 @@ from policies.engine.registry import (
     content_digest,
 )
 from policies.engine.strict_yaml import Entry, Node, Place, parse_documents, plain
-from policies.engine.term_parser import TermParser
-from policies.engine.vocabulary import DataCategory
 
 SHIPPED = Path(__file__).resolve().parent.parent / "registry"
+SHARED = ("facts", "obligations", "reasons", "release")
+LAWS = "laws"
+_RELEASE = ("dominance_n", "dominance_k", "p_percent", "difference")
 T = TypeVar("T")
-FILES = ("facts", "jurisdictions", "mechanisms", "obligations", "reasons")
 
 
 @cache
@@ -35,112 +39,107 @@ def shipped_registry() -> Registry:
     return load_registry(SHIPPED)
 
 
+def registry_files(folder: Path) -> dict[str, Path]:
+    """The files of a registry folder by their names: the shared ones, which must be there, and one for each law."""
+    laws = {f"{LAWS}/{path.stem}": path for path in sorted((folder / LAWS).glob("*.yaml"))}
+    return {name: folder / f"{name}.yaml" for name in SHARED} | laws
+
+
 def load_registry(folder: Path) -> Registry:
-    """Read the five files of a registry folder. Raises PolicyError with every finding."""
-    nodes = {name: _document(folder / f"{name}.yaml") for name in FILES}
+    """Read a registry folder. Raises PolicyError with every finding."""
+    return read_registry({name: _text(path) for name, path in registry_files(folder).items()})
+
+
+def read_registry(texts: Mapping[str, str]) -> Registry:
+    """Read a registry from the text of its files by their names (`facts`, `laws/eu`). Raises PolicyError with every finding."""
+    for name in SHARED:
+        if name not in texts:
+            raise PolicyError([Place(f"{name}.yaml", 1, 1).finding("the registry lacks this file", "restore it from the release")])
+    nodes = {name: _document(f"{name}.yaml", text) for name, text in texts.items()}
     reading = Reading()
-    facts = {spec.path: spec for spec in _each(reading, nodes["facts"], "facts", _fact)}
+    laws = {name: node for name, node in nodes.items() if name.startswith(f"{LAWS}/")}
+    bodies = [_law_body(reading, node) for node in laws.values()]
+    facts = _facts(reading, nodes["facts"], bodies)
+    readers = [LawReader(reading, body, facts) for body in bodies if "law" in body]
+    jurisdictions = _unique(reading, [(j.code, j, reader.place) for reader in readers for j in [reader.jurisdiction()]], "law")
+    mechanisms: list[Mechanism] = [mechanism for reader in readers for mechanism in reader.mechanisms()]
     registry = Registry(
         facts=facts,
-        jurisdictions={j.code: j for j in _each(reading, nodes["jurisdictions"], "jurisdictions", _jurisdiction)},
-        mechanisms=_mechanisms(reading, nodes["mechanisms"], facts),
-        obligations={o.name: o for o in _each(reading, nodes["obligations"], "obligations", _obligation)},
-        reasons=_reasons(reading, nodes["reasons"]),
-        release=_release(reading, nodes["jurisdictions"]),
-        digest=content_digest({name: plain(node) for name, node in nodes.items()}),
+        jurisdictions=jurisdictions,
+        mechanisms=tuple(mechanisms),
+        obligations=_obligations(reading, nodes["obligations"], bodies),
+        reasons=_reasons(reading, nodes["reasons"], bodies),
+        release=_release(reading, nodes["release"]),
+        digest=content_digest({**{name: plain(node) for name, node in nodes.items()}, "calendars": HOLIDAYS}),
     )
-    for mechanism in registry.mechanisms:
-        if mechanism.law not in registry.jurisdictions:
-            reading.wrong(nodes["mechanisms"].place, f"mechanism `{mechanism.id}` names the unknown law `{mechanism.law}`")
+    _parents(reading, readers, jurisdictions)
     reading.finish()
     return registry
 
 
-def _document(path: Path) -> Node:
-    start = Place(path.name, 1, 1)
+def _text(path: Path) -> str:
     try:
-        documents = parse_documents(path.read_text(encoding="utf-8"), path.name)
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise PolicyError([start.finding("the registry file cannot be read", "restore it from the release")]) from None
+        raise PolicyError(
+            [Place(path.name, 1, 1).finding("the registry file cannot be read", "restore it from the release")]
+        ) from None
+
+
+def _document(name: str, text: str) -> Node:
+    documents = parse_documents(text, name)
     if len(documents) != 1:
-        raise PolicyError([start.finding("a registry file holds one document", "remove the `---` lines")])
+        raise PolicyError([Place(name, 1, 1).finding("a registry file holds one document", "remove the `---` lines")])
     return documents[0]
 
 
-def _each(reading: Reading, node: Node, key: str, read: Callable[[Reading, str, Entry], T]) -> list[T]:
-    top = reading.mapping(node, "the file", needed=[key])
-    if key not in top:
-        return []
-    return [read(reading, name, entry) for name, entry in reading.mapping(top[key].value, key).items()]
+def _law_body(reading: Reading, node: Node) -> dict[str, Entry]:
+    return reading.mapping(node, "the file of a law", known=LAW_KEYS, needed=["law", "name"])
 
 
-def _fact(reading: Reading, path: str, entry: Entry) -> FactSpec:
-    keys = ("type", "means", "one_of", "derived", "satisfied")
-    body = reading.mapping(entry.value, f"fact `{path}`", known=keys, needed=["type", "means"])
-    kind = reading.term(body["type"].value, "type", [t.value for t in FactType]) if "type" in body else ""
-    return FactSpec(
-        path=path,
-        type=FactType(kind) if kind else FactType.TEXT,
-        means=reading.text(body["means"].value, "a meaning") if "means" in body else "",
-        one_of=reading.texts(body["one_of"].value, "a value") if "one_of" in body else (),
-        derived=reading.boolean(body["derived"].value, "derived") if "derived" in body else False,
-        satisfied=plain(body["satisfied"].value) if "satisfied" in body else None,
-    )
+def _unique(reading: Reading, found: Iterable[tuple[str, T, Place]], what: str) -> dict[str, T]:
+    known: dict[str, T] = {}
+    for name, value, place in found:
+        if name in known:
+            reading.wrong(
+                place, f"{what} `{name}` is declared twice", "keep one of them; what several laws share stands beside `laws`"
+            )
+        known[name] = value
+    return known
 
 
-def _jurisdiction(reading: Reading, code: str, entry: Entry) -> Jurisdiction:
-    keys = ("name", "members", "overlay", "special", "child_age", "status")
-    body = reading.mapping(entry.value, f"jurisdiction `{code}`", known=keys, needed=["name"])
-    ages = (
-        reading.mapping(body["child_age"].value, "child_age", known=["default", "by_state", "cite"]) if "child_age" in body else {}
-    )
-    states = reading.mapping(ages["by_state"].value, "by_state") if "by_state" in ages else {}
-    categories = [category.value for category in DataCategory]
-    return Jurisdiction(
-        code=code,
-        name=reading.text(body["name"].value, "a name") if "name" in body else "",
-        members=reading.texts(body["members"].value, "a code") if "members" in body else (),
-        overlay=reading.boolean(body["overlay"].value, "overlay") if "overlay" in body else False,
-        special=reading.terms(body["special"].value, "data category", categories) if "special" in body else (),
-        child_age=reading.integer(ages["default"].value, "default") if "default" in ages else None,
-        child_age_by_state={state: reading.integer(e.value, "an age") for state, e in states.items()},
-    )
+def _parents(reading: Reading, readers: Iterable[LawReader], known: Mapping[str, Jurisdiction]) -> None:
+    for reader in readers:
+        parent = reader.parent
+        seen = {reader.code}
+        while parent is not None:
+            if parent not in known:
+                reading.wrong(reader.place, f"unknown parent `{parent}`", use_one_of(parent, known))
+                break
+            if parent in seen:
+                reading.wrong(reader.place, f"`{reader.code}` is its own parent", "remove one `parent`")
+                break
+            seen.add(parent)
+            parent = known[parent].parent
 
 
-def _mechanisms(reading: Reading, node: Node, facts: dict[str, FactSpec]) -> tuple[Mechanism, ...]:
-    parser = TermParser(facts, reading, derived=False)
-    found: list[Mechanism] = []
-    for law, entry in reading.mapping(node, "the file").items():
-        found.extend(_mechanism(reading, parser, law, item) for item in reading.items(entry.value, "mechanisms"))
-    return tuple(found)
+def _facts(reading: Reading, shared: Node, laws: Iterable[Mapping[str, Entry]]) -> dict[str, FactSpec]:
+    parts = _parts(reading, shared, laws, "facts")
+    return _unique(reading, [found for part in parts for found in read_facts(reading, part)], "fact")
 
 
-_MECHANISM_KEYS = ("id", "kind", "importer", "from", "to", "scope", "needs", "occasional_only", "cite", "doubt", "watch")
+def _parts(reading: Reading, shared: Node, laws: Iterable[Mapping[str, Entry]], key: str) -> list[dict[str, Entry]]:
+    """What the shared file and every law declare under a key."""
+    top = reading.mapping(shared, "the file", known=[key], needed=[key])
+    entries = [top[key]] if key in top else []
+    entries += [body[key] for body in laws if key in body]
+    return [reading.mapping(entry.value, key) for entry in entries]
 
 
-def _mechanism(reading: Reading, parser: TermParser, law: str, node: Node) -> Mechanism:
-    body = reading.mapping(node, "a mechanism", known=_MECHANISM_KEYS, needed=["id", "kind", "cite"])
-    kind = reading.term(body["kind"].value, "kind", [k.value for k in MechanismKind]) if "kind" in body else ""
-    start = reading.day(body["from"].value, "from") if "from" in body else date.min
-    end = reading.day(body["to"].value, "to") if "to" in body else date.max
-    if start is not None and end is not None and start >= end:
-        reading.wrong(body["to"].place, "a mechanism that ends before it begins", "`to` is exclusive and lies after `from`")
-    if (kind == MechanismKind.ADEQUACY) != ("importer" in body):
-        reading.wrong(node.place, "adequacy, and only adequacy, names its importer", "add or remove `importer`")
-    return Mechanism(
-        law=law,
-        id=reading.text(body["id"].value, "an id") if "id" in body else "",
-        kind=MechanismKind(kind) if kind else MechanismKind.SAFEGUARD,
-        importer=reading.text(body["importer"].value, "a region") if "importer" in body else None,
-        start=start or date.min,
-        end=end or date.max,
-        scope=parser.every(body["scope"].value, "scope") if "scope" in body else None,
-        needs=reading.texts(body["needs"].value, "evidence") if "needs" in body else (),
-        occasional_only=reading.boolean(body["occasional_only"].value, "occasional_only") if "occasional_only" in body else False,
-        cite=reading.texts(body["cite"].value, "a citation") if "cite" in body else (),
-        doubt=reading.text(body["doubt"].value, "a doubt") if "doubt" in body else "",
-        watch=reading.text(body["watch"].value, "what to watch") if "watch" in body else "",
-    )
+def _obligations(reading: Reading, shared: Node, laws: Iterable[Mapping[str, Entry]]) -> dict[str, ObligationSpec]:
+    parts = _parts(reading, shared, laws, "obligations")
+    found = [(name, _obligation(reading, name, entry), entry.place) for part in parts for name, entry in part.items()]
+    return _unique(reading, found, "obligation")
 
 
 def _obligation(reading: Reading, name: str, entry: Entry) -> ObligationSpec:
@@ -159,15 +158,16 @@ def _obligation(reading: Reading, name: str, entry: Entry) -> ObligationSpec:
     )
 
 
-def _reasons(reading: Reading, node: Node) -> dict[str, str]:
-    return dict(_each(reading, node, "reasons", lambda r, name, entry: (name, r.text(entry.value, "a sentence"))))
+def _reasons(reading: Reading, shared: Node, laws: Iterable[Mapping[str, Entry]]) -> dict[str, str]:
+    parts = _parts(reading, shared, laws, "reasons")
+    found = [(name, reading.text(entry.value, "a sentence"), entry.place) for part in parts for name, entry in part.items()]
+    return _unique(reading, found, "reason")
 
 
 def _release(reading: Reading, node: Node) -> ReleaseDefaults:
-    top = reading.mapping(node, "the file", known=["jurisdictions", "release"], needed=["release"])
-    names = ("dominance_n", "dominance_k", "p_percent", "difference")
-    body = reading.mapping(top["release"].value, "release", known=names, needed=names) if "release" in top else {}
-    values = {name: reading.integer(body[name].value, name) if name in body else 0 for name in names}
+    top = reading.mapping(node, "the file", known=["release"], needed=["release"])
+    body = reading.mapping(top["release"].value, "release", known=_RELEASE, needed=_RELEASE) if "release" in top else {}
+    values = {name: reading.integer(body[name].value, name) if name in body else 0 for name in _RELEASE}
     return ReleaseDefaults(**values)
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from policies.engine.conditions import Closure, Slots, compile_term
+from policies.engine.counting import CounterSpec
 from policies.engine.decision import Obligation, RuleRef
 from policies.engine.derived import DERIVED
 from policies.engine.document import Policy
-from policies.engine.facts import CATEGORIES, Reader, reader_of
+from policies.engine.facts import CATEGORIES, CLAIM, Reader, reader_of
 from policies.engine.mechanisms import Mechanisms, compile_mechanisms
 from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
 from policies.engine.terms import Every
@@ -43,6 +44,7 @@ class Section:
     slots: Slots
     stated: tuple[tuple[str, tuple[Stated, ...]], ...]
     derived: tuple[tuple[int, str], ...]
+    counted: tuple[tuple[int, CounterSpec], ...]
     mechanisms: Mechanisms | None
     objections: tuple[Rule, ...]
     reviews: tuple[Rule, ...]
@@ -61,17 +63,21 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
         mechanisms = compile_mechanisms(registry, jurisdiction.code, slots)
     stated: dict[str, list[Stated]] = {}
     derived: list[tuple[int, str]] = []
+    counted: list[tuple[int, CounterSpec]] = []
     for path, number in slots.numbers.items():
+        spec = slots.spec(path)
+        if spec.counter is not None:
+            counted.append((number, spec.counter))
         if path in DERIVED:
             derived.append((number, path))
-        else:
-            spec = slots.spec(path)
+        elif not path.startswith(CLAIM):  # evidence is read claim by claim
             stated.setdefault(spec.keys[0], []).append((number, spec.keys[1:], reader_of(spec), path))
     return Section(
         jurisdiction=jurisdiction,
         slots=slots,
         stated=tuple((head, tuple(facts)) for head, facts in stated.items()),
         derived=tuple(derived),
+        counted=tuple(counted),
         mechanisms=mechanisms,
         objections=_of(rules, Effect.PROHIBIT),
         reviews=_of(rules, Effect.REVIEW),

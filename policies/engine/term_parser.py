@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from datetime import date
+from enum import StrEnum
 
 from policies.engine.diagnostics import use_one_of
-from policies.engine.facts import CATEGORIES, PURPOSES, FactSpec, FactType, day_number, minute_of_day
+from policies.engine.facts import CATEGORIES, CLAIM, PURPOSES, FactSpec, FactType, day_number, minute_of_day
 from policies.engine.reading import Reading, kind_of
 from policies.engine.strict_yaml import Entry, Mapping, Node, Scalar, Sequence
 from policies.engine.terms import Every, NoneOf, Op, Operand, Some, Term, Test
@@ -33,11 +34,21 @@ _CLOSED: dict[FactType, Callable[[object], Operand | None]] = {
 }
 
 
+class Reads(StrEnum):
+    """What a condition may read. Grammar: what it stands in."""
+
+    POLICY = "policy"  # stated and derived facts
+    SCOPE = "scope"  # stated facts, and the claim itself
+
+
 class TermParser:
     """Reads conditions against one table of facts."""
 
-    def __init__(self, facts: MappingOf[str, FactSpec], reading: Reading, *, derived: bool = True) -> None:
-        self._facts = facts if derived else {path: spec for path, spec in facts.items() if not spec.derived}
+    def __init__(self, facts: MappingOf[str, FactSpec], reading: Reading, *, reads: Reads = Reads.POLICY) -> None:
+        """Only the scope of a mechanism, which stands before one claim, may read `claim.*`, the evidence of the claim."""
+        self._facts = {
+            path: spec for path, spec in facts.items() if not (spec.derived if reads is Reads.SCOPE else path.startswith(CLAIM))
+        }
         self._reading = reading
 
     def every(self, node: Node, what: str) -> Every:

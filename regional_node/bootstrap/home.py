@@ -53,7 +53,7 @@ _EMPTY_REGISTER = """# Who may receive what leaves this region. An organisation 
 #     jurisdiction: EU                  # whose law binds it
 #     state: IE
 #     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`
-#     mechanisms: []                    # across a border, such as [{id: adequacy}]; see policies/registry/mechanisms.yaml
+#     mechanisms: []                    # across a border, such as [{id: adequacy}]; see policies/registry/laws
 #     purposes:                         # each with its legal basis in this region
 #       functional.federation_index: A6-1-f     # the pseudonymous entries that the index pulls
 #       analytics.reporting: A6-1-f
