@@ -4,7 +4,7 @@ Every law that attaches must permit; within one law any one permit suffices; one
 faults and unknown values deny.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,22 +13,22 @@ from typing import Any
 
 from policies.engine.conditions import unstated
 from policies.engine.counting import Counters, CounterSpec
-from policies.engine.decision import Decision, FieldDecision, Obligation, RuleRef
-from policies.engine.derived import DERIVED, Setting, categories_of
+from policies.engine.decision import Decision, Obligation
+from policies.engine.derived import Setting, categories_of
 from policies.engine.document import Documents, Policy
 from policies.engine.facts import UNREADABLE, look_up
+from policies.engine.findings import Findings, fault
 from policies.engine.mechanisms import NONE, VALID, Standing
+from policies.engine.memo import Memo
 from policies.engine.obligations import merge
 from policies.engine.parser import load
-from policies.engine.registry import ObligationKind, Registry
+from policies.engine.registry import Registry
 from policies.engine.request import TransferRequest
-from policies.engine.rules import Rule, Section, Stated, blank, compile_section
-from policies.engine.vocabulary import Form, Kind, Outcome
+from policies.engine.rules import Rule, Section, Stated, compile_section
+from policies.engine.verdict import NO_POLICY, forms_of, verdict_of
+from policies.engine.vocabulary import Kind
 
-INDETERMINATE = "indeterminate_input"
-NO_POLICY = "no_policy"
 _NO_STANDING = Standing((), NONE, ())
-_STRICTNESS = {form: form.strictness for form in Form}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Policies:
     sections: Mapping[tuple[str, Kind], Section]
     overlays: tuple[str, ...]
     documents: Documents
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
 
 def compile_policies(documents: Documents) -> Policies:
@@ -76,37 +77,27 @@ class _Asked:
     counters: Counters | None
 
 
-@dataclass(slots=True)
-class _Findings:
-    """What the laws have said so far."""
-
-    objections: list[RuleRef] = field(default_factory=list)
-    reviews: list[RuleRef] = field(default_factory=list)
-    granted: list[RuleRef] = field(default_factory=list)
-    denied: bool = False
-    denials: list[str] = field(default_factory=list)
-    review_reasons: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    standing_reasons: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    obligations: dict[str, Obligation] = field(default_factory=dict)
-    objection_duties: list[Obligation] = field(default_factory=list)
-    try_instead: list[str] = field(default_factory=list)
-    covering: list[list[Rule]] = field(default_factory=list)
-    tightening: list[Rule] = field(default_factory=list)
-
-
 def decide(policies: Policies, request: TransferRequest, *, at: date, counters: Counters | None = None) -> Decision:
     """The verdict on a request on a day. Total: every fault denies, and nothing raises for what a request says.
 
     Pure but for `counters`, which are asked for counts that the request does not state; without them such a count is unknown.
     """
-    found = _Findings()
+    key = policies.memo.key(request, at)
+    if key is not None and (known := policies.memo.verdicts.get(key)) is not None:
+        return known
+    found = Findings()
+    verdict = _decide(policies, request, found, at, counters)
+    if key is not None and not found.counted:
+        policies.memo.keep(policies.memo.verdicts, key, verdict)
+    return verdict
+
+
+def _decide(policies: Policies, request: TransferRequest, found: Findings, at: date, counters: Counters | None) -> Decision:
     # (1) which laws attach, and do their policies speak of this at all
-    laws = attached(policies, request, found)
+    laws = _attached(policies, request, found)
     categories = categories_of(request)
     if categories is UNREADABLE:
-        _fault(found, "`data.categories` is not of its declared type or values")
+        fault(found, "`data.categories` is not of its declared type or values")
     case = _Asked(request, at, at.toordinal(), categories, counters)
     # (2) what each law says; all of them must permit
     for law in laws:
@@ -116,47 +107,69 @@ def decide(policies: Policies, request: TransferRequest, *, at: date, counters: 
         elif law not in policies.overlays:
             _silent(law, found)
     # (3) in which form each field leaves
-    fields = _fields(request, found)
+    fields = forms_of(policies.memo, request, found)
     # (4) the verdict
-    return _verdict(policies, fields, found)
+    return verdict_of(policies, fields, found)
 
 
-def attached(policies: Policies, request: TransferRequest, found: _Findings | None = None) -> tuple[str, ...]:
-    """The laws that attach: the exporter's, the origin's, the subject's, those the request names, and overlays of the bundle."""
+_PARTIES = (("exporter", "region"), ("exporter", "origin_region"), ("subject", "region"))
+
+
+def attached(policies: Policies, request: TransferRequest) -> tuple[str, ...]:
+    """The laws that attach, with those above them: of exporter, origin, subject, those the request names, and overlays."""
+    return _attached(policies, request, Findings())
+
+
+def _attached(policies: Policies, request: TransferRequest, found: Findings) -> tuple[str, ...]:
+    codes = tuple(_code(request.facts.get(party), key) for party, key in _PARTIES)
+    named = (codes, request.laws)
+    try:
+        laws = policies.memo.laws.get(named)
+    except TypeError:  # a code that is a list or a mapping
+        laws = None
+    if laws is None:
+        faults = Findings()
+        laws = _laws(policies, codes, request.laws, faults)
+        if faults.denied:
+            found.denied = True
+            found.faults.extend(faults.faults)
+        else:
+            policies.memo.keep(policies.memo.laws, named, laws)
+    return laws
+
+
+def _code(side: Any, key: str) -> Any:
+    return side.get(key) if type(side) is dict or isinstance(side, Mapping) else None
+
+
+def _laws(policies: Policies, codes: tuple[Any, ...], named: tuple[str, ...], found: Findings) -> tuple[str, ...]:
     laws: dict[str, None] = {}
-    findings = found if found is not None else _Findings()
-    for party, key in (("exporter", "region"), ("exporter", "origin_region"), ("subject", "region")):
-        side = request.facts.get(party)
-        code = side.get(key) if type(side) is dict or isinstance(side, Mapping) else None
+    for (party, key), code in zip(_PARTIES, codes, strict=True):
         if code is None:
             continue
         law = policies.registry.law_of(code) if isinstance(code, str) else None
         if law is None:
-            _fault(findings, f"`{party}.{key}` is not a jurisdiction of the registry")
+            fault(found, f"`{party}.{key}` is not a jurisdiction of the registry")
         else:
             laws.update(dict.fromkeys(policies.registry.chain(law)))
-    for law in request.laws:
+    for law in named:
         laws.update(dict.fromkeys(policies.registry.chain(law) if law in policies.registry.jurisdictions else (law,)))
     if not laws:
-        _fault(findings, "`exporter.region` is not stated")
-    for law in policies.overlays:
-        laws[law] = None
+        fault(found, "`exporter.region` is not stated")
+    laws.update(dict.fromkeys(policies.overlays))
     return tuple(laws)
 
 
-def _silent(law: str, found: _Findings) -> None:
+def _silent(law: str, found: Findings) -> None:
     found.denied = True
     found.denials.append(NO_POLICY)
     found.faults.append(f"no policy of `{law}` speaks of this kind of request")
 
 
-def _fault(found: _Findings, what: str) -> None:
-    found.denied = True
-    found.faults.append(what)
-
-
-def _hear(policies: Policies, section: Section, case: _Asked, found: _Findings) -> None:
+def _hear(policies: Policies, section: Section, case: _Asked, found: Findings) -> None:
     request, day = case.request, case.day
+    if section.touches is not None and not _touched(section.touches, case.categories):
+        return  # every rule of it asks for a category that is not here, so none holds
     values, standing = _values(policies, section, case, found)
     objected = _objections(section, values, day, found)
     _review(section, values, day, found)
@@ -172,10 +185,17 @@ def _hear(policies: Policies, section: Section, case: _Asked, found: _Findings) 
             found.try_instead.extend(section.mechanisms.alternatives(region, day))
 
 
-def _values(policies: Policies, section: Section, case: _Asked, found: _Findings) -> tuple[list[Any], Standing]:
+def _touched(touches: tuple[str, ...], categories: Any) -> bool:
+    """Whether a category is one of those, or below one; what is not known may be."""
+    if categories is None or categories is UNREADABLE:
+        return True
+    return any(category == head or category.startswith(f"{head}.") for category in categories for head in touches)
+
+
+def _values(policies: Policies, section: Section, case: _Asked, found: Findings) -> tuple[list[Any], Standing]:
     """The slots of a section: stated facts read by type, then mechanisms, then the other derived facts."""
     request, day, categories = case.request, case.day, case.categories
-    values = blank(section)
+    values: list[Any] = [None] * section.size
     facts = request.facts
     for head, group in section.stated:
         side: Any = facts.get(head)
@@ -197,16 +217,17 @@ def _values(policies: Policies, section: Section, case: _Asked, found: _Findings
         standing=standing,
         categories=categories,
     )
-    for slot, path in section.derived:
-        values[slot] = DERIVED[path](setting)
+    for slot, path, derive in section.derived:
+        values[slot] = derive(setting)
         if values[slot] is UNREADABLE:
             values[slot] = None
-            _fault(found, f"`{path}` is not of its declared type or values")
+            fault(found, f"`{path}` is not of its declared type or values")
     return values, standing
 
 
-def _counted(spec: CounterSpec, case: _Asked, found: _Findings) -> int | None:
+def _counted(spec: CounterSpec, case: _Asked, found: Findings) -> int | None:
     """A count that the request does not state as such: stated over the same window, or known to the node."""
+    found.counted = True
     facts = case.request.facts
     if spec.stated is not None and facts.get("window") == spec.window:
         stated = look_up(facts, tuple(spec.stated.split(".")))
@@ -216,11 +237,11 @@ def _counted(spec: CounterSpec, case: _Asked, found: _Findings) -> int | None:
     try:
         return case.counters.count(spec, case.request, case.at)
     except Exception:
-        _fault(found, f"`{spec.name}` could not be counted")
+        fault(found, f"`{spec.name}` could not be counted")
         return None
 
 
-def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: _Findings) -> None:
+def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: Findings) -> None:
     """Read the facts of one side (or the one plain fact) into their slots; what is not of its type is a fault."""
     for slot, keys, read, path in group:
         value = side
@@ -233,16 +254,14 @@ def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: _Findi
             continue
         value = read(value)
         if value is UNREADABLE:
-            _fault(found, f"`{path}` is not of its declared type or values")
+            fault(found, f"`{path}` is not of its declared type or values")
         else:
             values[slot] = value
 
 
-def _objections(section: Section, values: list[Any], day: int, found: _Findings) -> bool:
+def _objections(section: Section, values: list[Any], day: int, found: Findings) -> bool:
     objected = False
-    for rule in section.objections:
-        if not rule.start <= day < rule.end:
-            continue
+    for rule in section.on(day).objections:
         verdict = rule.holds(values)
         if verdict is True:
             objected = found.denied = True
@@ -255,10 +274,8 @@ def _objections(section: Section, values: list[Any], day: int, found: _Findings)
     return objected
 
 
-def _review(section: Section, values: list[Any], day: int, found: _Findings) -> None:
-    for rule in section.reviews:
-        if not rule.start <= day < rule.end:
-            continue
+def _review(section: Section, values: list[Any], day: int, found: Findings) -> None:
+    for rule in section.on(day).reviews:
         verdict = rule.holds(values)
         if verdict is True:
             found.reviews.append(rule.ref)
@@ -267,10 +284,8 @@ def _review(section: Section, values: list[Any], day: int, found: _Findings) -> 
             _untold(rule, section, values, found)
 
 
-def _duties(section: Section, values: list[Any], day: int, found: _Findings) -> None:
-    for rule in section.duties:
-        if not rule.start <= day < rule.end:
-            continue
+def _duties(section: Section, values: list[Any], day: int, found: Findings) -> None:
+    for rule in section.on(day).duties:
         verdict = rule.holds(values)
         if verdict is True:
             found.granted.append(rule.ref)
@@ -285,12 +300,10 @@ def _duties(section: Section, values: list[Any], day: int, found: _Findings) -> 
             _untold(rule, section, values, found)
 
 
-def _permits(section: Section, values: list[Any], day: int, found: _Findings) -> bool:
+def _permits(section: Section, values: list[Any], day: int, found: Findings) -> bool:
     permitting: list[Rule] = []
     untold: list[Rule] = []
-    for rule in section.permits:
-        if not rule.start <= day < rule.end:
-            continue
+    for rule in section.on(day).permits:
         verdict = rule.holds(values)
         if verdict is True:
             permitting.append(rule)
@@ -309,12 +322,12 @@ def _permits(section: Section, values: list[Any], day: int, found: _Findings) ->
     return False
 
 
-def _untold(rule: Rule, section: Section, values: list[Any], found: _Findings) -> None:
+def _untold(rule: Rule, section: Section, values: list[Any], found: Findings) -> None:
     paths = ", ".join(f"`{path}`" for path in unstated(rule.term, section.slots, values))
-    _fault(found, f"{rule.ref.policy}: {paths} not stated")
+    fault(found, f"{rule.ref.policy}: {paths} not stated")
 
 
-def _owe(obligation: Obligation, section: Section, found: _Findings) -> None:
+def _owe(obligation: Obligation, section: Section, found: Findings) -> None:
     earlier = found.obligations.get(obligation.name)
     if earlier is None:
         found.obligations[obligation.name] = obligation
@@ -322,91 +335,6 @@ def _owe(obligation: Obligation, section: Section, found: _Findings) -> None:
     merged = merge(earlier, obligation, section.obligations[obligation.name])
     if merged is None:
         found.denials.append("obligation_conflict")
-        _fault(found, f"`{obligation.name}` of {earlier.rule.policy} and of {obligation.rule.policy} contradict each other")
+        fault(found, f"`{obligation.name}` of {earlier.rule.policy} and of {obligation.rule.policy} contradict each other")
     else:
         found.obligations[obligation.name] = merged
-
-
-def _fields(request: TransferRequest, found: _Findings) -> tuple[FieldDecision, ...]:
-    if found.denied:
-        refs = tuple(found.objections)
-        return tuple(FieldDecision(name=f.name, category=f.category, form=Form.WITHHOLD, rules=refs) for f in request.fields)
-    return tuple(_field(asked.name, asked.category, found) for asked in request.fields)
-
-
-def _field(name: str, category: str, found: _Findings) -> FieldDecision:
-    """The strictest form of all that apply. A category that no permit of a law covers is withheld."""
-    said: list[tuple[Form, Rule | None]] = []
-    for permitting in found.covering:
-        covering = [
-            (rule.forms[category] if rule.has_forms else Form.CLEAR, rule) for rule in permitting if _covers(rule, category)
-        ]
-        said.extend(covering or [(Form.WITHHOLD, None)])
-    said.extend((rule.forms[category], rule) for rule in found.tightening if category in rule.forms)
-    form = max((form for form, _ in said), key=_STRICTNESS.__getitem__, default=Form.WITHHOLD)
-    deciding = [rule for said_form, rule in said if said_form is form and rule is not None]
-    return FieldDecision(
-        name=name,
-        category=category,
-        form=form,
-        rules=tuple(rule.ref for rule in deciding),
-        reasons=_unique(reason for rule in deciding for reason in rule.reasons)
-        or (("no_permit",) if form is Form.WITHHOLD else ()),
-    )
-
-
-def _covers(rule: Rule, category: str) -> bool:
-    return not rule.has_forms or category in rule.forms
-
-
-def _verdict(policies: Policies, fields: tuple[FieldDecision, ...], found: _Findings) -> Decision:
-    if not found.denied and fields and all(f.form is Form.WITHHOLD for f in fields):
-        found.denied = True
-        found.denials.append("every_field_withheld")
-        found.objections.extend(ref for f in fields for ref in f.rules)
-    if found.denied:
-        return _denial(policies, fields, found)
-    outcome = Outcome.REVIEW if found.reviews else _permission(policies, fields, found)
-    return Decision(
-        outcome=outcome,
-        reasons=_unique([*found.review_reasons, *found.reasons]),
-        rules=_unique_refs([*found.reviews, *found.granted]),
-        fields=fields,
-        obligations=tuple(found.obligations.values()),
-        try_instead=_unique(found.try_instead),
-        policy_digest=policies.digest,
-    )
-
-
-def _permission(policies: Policies, fields: tuple[FieldDecision, ...], found: _Findings) -> Outcome:
-    kinds = {policies.registry.obligations[name].kind for name in found.obligations}
-    if ObligationKind.CUT in kinds or any(f.form is not Form.CLEAR for f in fields):
-        return Outcome.REDACT
-    return Outcome.ALLOW_WITH_OBLIGATIONS if ObligationKind.DUTY in kinds else Outcome.ALLOW
-
-
-def _denial(policies: Policies, fields: tuple[FieldDecision, ...], found: _Findings) -> Decision:
-    reasons = list(found.denials)
-    if found.faults and not set(reasons) & {NO_POLICY, "obligation_conflict"}:
-        reasons.append(INDETERMINATE)
-    if not reasons:
-        reasons.append("no_permit")
-    owed = {o.name: o for o in found.objection_duties}
-    return Decision(
-        outcome=Outcome.DENY,
-        reasons=_unique([*reasons, *found.review_reasons, *found.standing_reasons]),
-        rules=_unique_refs([*found.objections, *found.reviews]),
-        fields=fields,
-        obligations=tuple(owed.values()),
-        faults=tuple(dict.fromkeys(found.faults)),
-        try_instead=_unique(found.try_instead),
-        policy_digest=policies.digest,
-    )
-
-
-def _unique(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts))
-
-
-def _unique_refs(refs: Iterable[RuleRef]) -> tuple[RuleRef, ...]:
-    return tuple(dict.fromkeys(refs))

@@ -1,18 +1,18 @@
 """Policies compiled for one law and one kind of request: slots, rules by effect, forms. It decides nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from policies.engine.conditions import Closure, Slots, compile_term
 from policies.engine.counting import CounterSpec
 from policies.engine.decision import Obligation, RuleRef
-from policies.engine.derived import DERIVED
+from policies.engine.derived import DERIVED, Setting
 from policies.engine.document import Policy
 from policies.engine.facts import CATEGORIES, CLAIM, Reader, reader_of
 from policies.engine.mechanisms import Mechanisms, compile_mechanisms
 from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
-from policies.engine.terms import Every
+from policies.engine.terms import Every, Op, Test
 from policies.engine.vocabulary import Effect, Form
 
 
@@ -32,18 +32,32 @@ class Rule:
     has_forms: bool
 
 
+DAYS = 64
 Stated: TypeAlias = tuple[int, tuple[str, ...], Reader, str]
 """A slot, the rest of its path below the first word, its reader and the whole path."""
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """The rules of a section that are in force on one day, by what they do."""
+
+    objections: tuple[Rule, ...]
+    reviews: tuple[Rule, ...]
+    permits: tuple[Rule, ...]
+    duties: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """Everything that one law says of one kind. `stated` groups the facts to read by the first word of their path."""
+    """Everything that one law says of one kind. `stated` groups the facts to read by the first word of their path.
+
+    `touches` are the categories one of which every rule asks for, None when a rule asks for none.
+    """
 
     jurisdiction: Jurisdiction
     slots: Slots
     stated: tuple[tuple[str, tuple[Stated, ...]], ...]
-    derived: tuple[tuple[int, str], ...]
+    derived: tuple[tuple[int, str, Callable[[Setting], Any]], ...]
     counted: tuple[tuple[int, CounterSpec], ...]
     mechanisms: Mechanisms | None
     objections: tuple[Rule, ...]
@@ -52,6 +66,19 @@ class Section:
     duties: tuple[Rule, ...]
     obligations: Mapping[str, ObligationSpec]
     size: int
+    touches: tuple[str, ...] | None
+    days: dict[int, InForce] = field(default_factory=dict, compare=False, repr=False)
+
+    def on(self, day: int) -> InForce:
+        """The rules in force on a day (an ordinal), remembered for the day last asked for and the few around it."""
+        found = self.days.get(day)
+        if found is None:
+            parts = (self.objections, self.reviews, self.permits, self.duties)
+            found = InForce(*(tuple(rule for rule in part if rule.start <= day < rule.end) for part in parts))
+            if len(self.days) >= DAYS:
+                self.days.clear()
+            self.days[day] = found
+        return found
 
 
 def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, registry: Registry) -> Section:
@@ -62,14 +89,14 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
     if any(path.startswith("mechanisms.") for path in slots.numbers):
         mechanisms = compile_mechanisms(registry, jurisdiction.code, slots)
     stated: dict[str, list[Stated]] = {}
-    derived: list[tuple[int, str]] = []
+    derived: list[tuple[int, str, Callable[[Setting], Any]]] = []
     counted: list[tuple[int, CounterSpec]] = []
     for path, number in slots.numbers.items():
         spec = slots.spec(path)
         if spec.counter is not None:
             counted.append((number, spec.counter))
         if path in DERIVED:
-            derived.append((number, path))
+            derived.append((number, path, DERIVED[path]))
         elif not path.startswith(CLAIM):  # evidence is read claim by claim
             stated.setdefault(spec.keys[0], []).append((number, spec.keys[1:], reader_of(spec), path))
     return Section(
@@ -85,6 +112,7 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
         duties=_of(rules, Effect.OBLIGE),
         obligations=registry.obligations,
         size=len(slots.numbers),
+        touches=_touches(rules),
     )
 
 
@@ -119,6 +147,14 @@ def _forms(categories: Mapping[str, Form]) -> dict[str, Form]:
     return forms
 
 
-def blank(section: Section) -> list[Any]:
-    """Slots with nothing known yet."""
-    return [None] * section.size
+def _touches(rules: Sequence[Rule]) -> tuple[str, ...] | None:
+    """The categories one of which every rule asks for in its outermost conditions, None when one asks for none."""
+    found: list[str] = []
+    for rule in rules:
+        asked = [
+            test for test in rule.term.terms if isinstance(test, Test) and test.path == "data.categories" and test.op is Op.HAS
+        ]
+        if not asked:
+            return None
+        found.extend(str(operand) for operand in asked[0].operands)
+    return tuple(dict.fromkeys(found))

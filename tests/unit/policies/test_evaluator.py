@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.engine import evaluator
+from policies.engine import verdict
 from policies.engine.cases import load_cases, run
 from policies.engine.decision import Obligation, RuleRef
 from policies.engine.evaluator import compile_policies, decide, load_policies
+from policies.engine.memo import Memo
 from policies.engine.obligations import merge
 from policies.engine.parser import load, parse_text
 from policies.engine.registry_parser import SHIPPED, shipped_registry
@@ -158,8 +159,8 @@ def test_a_field_that_no_permit_covers_is_withheld_and_the_strictest_form_wins()
 
 
 def test_without_the_strictest_rule_the_mask_would_be_lost(monkeypatch):
-    monkeypatch.setattr(evaluator, "_STRICTNESS", {form: -form.strictness for form in Form})
-    decision = decide(POLICIES, replace(ORDINARY, fields=FIELDS), at=AT)
+    monkeypatch.setattr(verdict, "STRICTNESS", {form: -form.strictness for form in Form})
+    decision = decide(replace(POLICIES, memo=Memo()), replace(ORDINARY, fields=FIELDS), at=AT)
     assert decision.field("email").form is Form.CLEAR
 
 
