@@ -82,13 +82,14 @@ def decide(policies: Policies, request: TransferRequest, *, at: date, counters: 
 
     Pure but for `counters`, which are asked for counts that the request does not state; without them such a count is unknown.
     """
-    key = policies.memo.key(request, at)
-    if key is not None and (known := policies.memo.verdicts.get(key)) is not None:
+    memo = policies.memo
+    key = memo.key(request, at)
+    if key is not None and (known := memo.verdicts.get(key)) is not None:
         return known
     found = Findings()
     verdict = _decide(policies, request, found, at, counters)
     if key is not None and not found.counted:
-        policies.memo.keep(policies.memo.verdicts, key, verdict)
+        memo.keep(memo.verdicts, key, verdict)
     return verdict
 
 
@@ -261,7 +262,7 @@ def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: Findin
 
 def _objections(section: Section, values: list[Any], day: int, found: Findings) -> bool:
     objected = False
-    for rule in section.on(day).objections:
+    for rule in section.on(day).objections.fitting(values):
         verdict = rule.holds(values)
         if verdict is True:
             objected = found.denied = True
@@ -275,7 +276,7 @@ def _objections(section: Section, values: list[Any], day: int, found: Findings) 
 
 
 def _review(section: Section, values: list[Any], day: int, found: Findings) -> None:
-    for rule in section.on(day).reviews:
+    for rule in section.on(day).reviews.fitting(values):
         verdict = rule.holds(values)
         if verdict is True:
             found.reviews.append(rule.ref)
@@ -285,7 +286,7 @@ def _review(section: Section, values: list[Any], day: int, found: Findings) -> N
 
 
 def _duties(section: Section, values: list[Any], day: int, found: Findings) -> None:
-    for rule in section.on(day).duties:
+    for rule in section.on(day).duties.fitting(values):
         verdict = rule.holds(values)
         if verdict is True:
             found.granted.append(rule.ref)
@@ -303,7 +304,7 @@ def _duties(section: Section, values: list[Any], day: int, found: Findings) -> N
 def _permits(section: Section, values: list[Any], day: int, found: Findings) -> bool:
     permitting: list[Rule] = []
     untold: list[Rule] = []
-    for rule in section.on(day).permits:
+    for rule in section.on(day).permits.fitting(values):
         verdict = rule.holds(values)
         if verdict is True:
             permitting.append(rule)

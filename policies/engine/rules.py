@@ -1,5 +1,6 @@
 """Policies compiled for one law and one kind of request: slots, rules by effect, forms. It decides nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ from policies.engine.counting import CounterSpec
 from policies.engine.decision import Obligation, RuleRef
 from policies.engine.derived import DERIVED, Setting
 from policies.engine.document import Policy
-from policies.engine.facts import CATEGORIES, CLAIM, Reader, reader_of
+from policies.engine.facts import CATEGORIES, CLAIM, FactType, Reader, reader_of
 from policies.engine.mechanisms import Mechanisms, compile_mechanisms
 from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
 from policies.engine.terms import Every, Op, Test
@@ -38,13 +39,33 @@ Stated: TypeAlias = tuple[int, tuple[str, ...], Reader, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Rules of one effect, laid out by the value of the fact that most of them ask for first of all.
+
+    A rule whose outermost conditions ask for another value cannot hold and is not heard; where the value is not known, all are.
+    """
+
+    every: tuple[Rule, ...]
+    slot: int | None
+    by_value: Mapping[Any, tuple[Rule, ...]]
+    others: tuple[Rule, ...]
+
+    def fitting(self, values: Sequence[Any]) -> tuple[Rule, ...]:
+        """The rules that may hold, in their order."""
+        if self.slot is None:
+            return self.every
+        value = values[self.slot]
+        return self.every if value is None else self.by_value.get(value, self.others)
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     """The rules of a section that are in force on one day, by what they do."""
 
-    objections: tuple[Rule, ...]
-    reviews: tuple[Rule, ...]
-    permits: tuple[Rule, ...]
-    duties: tuple[Rule, ...]
+    objections: Shelf
+    reviews: Shelf
+    permits: Shelf
+    duties: Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +95,7 @@ class Section:
         found = self.days.get(day)
         if found is None:
             parts = (self.objections, self.reviews, self.permits, self.duties)
-            found = InForce(*(tuple(rule for rule in part if rule.start <= day < rule.end) for part in parts))
+            found = InForce(*(_shelf([rule for rule in part if rule.start <= day < rule.end], self.slots) for part in parts))
             if len(self.days) >= DAYS:
                 self.days.clear()
             self.days[day] = found
@@ -114,6 +135,34 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
         size=len(slots.numbers),
         touches=_touches(rules),
     )
+
+
+def _shelf(rules: Sequence[Rule], slots: Slots) -> Shelf:
+    """Lay rules out by the fact that most of them ask for."""
+    asked = [_values_asked(rule, slots) for rule in rules]
+    paths = Counter(path for values in asked for path in values)
+    path, times = max(paths.items(), key=lambda item: item[1], default=("", 0))
+    if times < 2:  # noqa: PLR2004 - one rule alone gains nothing
+        return Shelf(every=tuple(rules), slot=None, by_value={}, others=())
+    known = {value for values in asked for value in values.get(path, ())}
+    return Shelf(
+        every=tuple(rules),
+        slot=slots.number(path),
+        by_value={
+            value: tuple(rule for rule, values in zip(rules, asked, strict=True) if path not in values or value in values[path])
+            for value in known
+        },
+        others=tuple(rule for rule, values in zip(rules, asked, strict=True) if path not in values),
+    )
+
+
+def _values_asked(rule: Rule, slots: Slots) -> dict[str, tuple[Any, ...]]:
+    """The closed facts that a rule's outermost conditions ask for, with the values that they accept."""
+    return {
+        test.path: test.operands
+        for test in rule.term.terms
+        if isinstance(test, Test) and test.op in {Op.EQ, Op.IN} and slots.spec(test.path).type is FactType.TEXT
+    }
 
 
 def _of(rules: Sequence[Rule], effect: Effect) -> tuple[Rule, ...]:

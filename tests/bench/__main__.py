@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench.asking import query_first
 from tests.bench.deciding import decide_p99
+from tests.bench.deciding_peer import decide_peer
 from tests.bench.importing import import_memory, import_people
 from tests.bench.logging_leaves import ledger_append, ledger_proof
 from tests.bench.measuring import Figure, Setting
@@ -25,6 +26,7 @@ from tests.bench.resting import rest_list, rest_point
 BUILD = Path(__file__).resolve().parents[2] / "build"
 BENCHES: dict[str, Callable[[Setting], list[Figure]]] = {
     "decide.p99": decide_p99,
+    "decide.cedarpy": decide_peer,
     "ledger.append": ledger_append,
     "ledger.proof": ledger_proof,
     "entries.pull": entries_pull,

@@ -44,7 +44,7 @@ def test_facts_that_python_takes_for_equal_are_not_the_same(one: object, other: 
 
 
 def test_a_fact_that_changes_after_the_verdict_is_not_remembered_with_it() -> None:
-    importer = {"region": "EU", "state": "IE"}
+    importer = dict(CASE.request.facts["importer"])
     request = replace(CASE.request, facts={**CASE.request.facts, "importer": importer})
     bundle = fresh()
     before = decide(bundle, request, at=CASE.at)
