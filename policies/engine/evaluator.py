@@ -11,12 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from policies.engine.calendars import Calendar, after
 from policies.engine.conditions import unstated
 from policies.engine.counting import Counters, CounterSpec
 from policies.engine.decision import Decision, Obligation
 from policies.engine.derived import Setting, categories_of
 from policies.engine.document import Documents, Policy
-from policies.engine.facts import UNREADABLE, look_up
+from policies.engine.facts import UNREADABLE, Lasting, day_number, look_up
 from policies.engine.findings import Findings, fault
 from policies.engine.mechanisms import NONE, VALID, Standing
 from policies.engine.memo import Memo
@@ -24,11 +25,13 @@ from policies.engine.obligations import merge
 from policies.engine.parser import load
 from policies.engine.registry import Registry
 from policies.engine.request import TransferRequest
-from policies.engine.rules import Rule, Section, Stated, compile_section
+from policies.engine.rules import Derivations, Rule, Section, Stated, compile_section
 from policies.engine.verdict import NO_POLICY, forms_of, verdict_of
 from policies.engine.vocabulary import Kind
 
+_EVERYDAY = Calendar()
 _NO_STANDING = Standing((), NONE, ())
+_WINDOW = ("data", "window")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,7 @@ def _laws(policies: Policies, codes: tuple[Any, ...], named: tuple[str, ...], fo
             laws.update(dict.fromkeys(policies.registry.chain(law)))
     for law in named:
         laws.update(dict.fromkeys(policies.registry.chain(law) if law in policies.registry.jurisdictions else (law,)))
-    if not laws:
+    if not set(laws).difference(policies.overlays):  # an overlay only objects, so alone it is silence
         fault(found, "`exporter.region` is not stated")
     laws.update(dict.fromkeys(policies.overlays))
     return tuple(laws)
@@ -169,7 +172,7 @@ def _silent(law: str, found: Findings) -> None:
 
 def _hear(policies: Policies, section: Section, case: _Asked, found: Findings) -> None:
     request, day = case.request, case.day
-    if section.touches is not None and not _touched(section.touches, case.categories):
+    if section.touches is not None and section.jurisdiction.overlay and not _touched(section.touches, case.categories):
         return  # every rule of it asks for a category that is not here, so none holds
     values, standing = _values(policies, section, case, found)
     objected = _objections(section, values, day, found)
@@ -205,32 +208,50 @@ def _values(policies: Policies, section: Section, case: _Asked, found: Findings)
     for slot, spec in section.counted:
         if values[slot] is None:
             values[slot] = _counted(spec, case, found)
-    standing = _NO_STANDING
-    if section.mechanisms is not None:
-        importer = facts.get("importer")
-        region = importer.get("region") if isinstance(importer, Mapping) else None
-        standing = section.mechanisms.standing(request.mechanisms, region, values, day)
+    for slot, lasting in section.lasting:
+        if values[slot] is None:
+            values[slot] = _lasts(lasting, case)
     setting = Setting(
         request=request,
         registry=policies.registry,
         jurisdiction=section.jurisdiction,
         day=day,
-        standing=standing,
+        standing=_NO_STANDING,
         categories=categories,
     )
-    for slot, path, derive in section.derived:
-        values[slot] = derive(setting)
-        if values[slot] is UNREADABLE:
-            values[slot] = None
-            fault(found, f"`{path}` is not of its declared type or values")
+    _derive(section.derived, setting, values, found)
+    standing = _NO_STANDING
+    if section.mechanisms is not None:
+        importer = facts.get("importer")
+        region = importer.get("region") if isinstance(importer, Mapping) else None
+        standing = section.mechanisms.standing(request.mechanisms, region, values, day)
+    setting.standing = standing
+    _derive(section.standing, setting, values, found)
     return values, standing
+
+
+def _derive(facts: Derivations, setting: Setting, values: list[Any], found: Findings) -> None:
+    for slot, path, derive in facts:
+        value = derive(setting)
+        if value is UNREADABLE:
+            fault(found, f"`{path}` is not of its declared type or values")
+        else:
+            values[slot] = value
+
+
+def _lasts(lasting: Lasting, case: _Asked) -> bool | None:
+    """Whether it lasts on the day; not known where the day that it follows from is not stated."""
+    begun = day_number(look_up(case.request.facts, lasting.of))
+    if begun is None or begun > case.day:
+        return None
+    return case.at <= after(date.fromordinal(begun), lasting.lasts, _EVERYDAY)
 
 
 def _counted(spec: CounterSpec, case: _Asked, found: Findings) -> int | None:
     """A count that the request does not state as such: stated over the same window, or known to the node."""
     found.counted = True
     facts = case.request.facts
-    if spec.stated is not None and facts.get("window") == spec.window:
+    if spec.stated is not None and look_up(facts, _WINDOW) == spec.window:
         stated = look_up(facts, tuple(spec.stated.split(".")))
         return stated if type(stated) is int else None
     if case.counters is None:

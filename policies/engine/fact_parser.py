@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from policies.engine.calendars import read_duration
+from policies.engine.calendars import Duration, read_duration
 from policies.engine.counting import YEAR, Counted, CounterSpec
-from policies.engine.facts import FactSpec, FactType
+from policies.engine.facts import FactSpec, FactType, Lasting
 from policies.engine.reading import Reading
 from policies.engine.strict_yaml import Entry, Place, plain
 from policies.engine.vocabulary import DataCategory, Kind
 
-_KEYS = ("type", "means", "one_of", "derived", "satisfied", "counter")
+_KEYS = ("type", "means", "one_of", "derived", "satisfied", "counter", "lasting")
 _COUNTER = ("of", "window", "per", "kinds", "channels", "categories", "special", "stated")
 
 
@@ -32,7 +32,20 @@ def _fact(reading: Reading, path: str, entry: Entry) -> FactSpec:
         derived=reading.boolean(body["derived"].value, "derived") if "derived" in body else False,
         satisfied=plain(body["satisfied"].value) if "satisfied" in body else None,
         counter=counter,
+        lasting=_lasting(reading, path, kind, body["lasting"]) if "lasting" in body else None,
     )
+
+
+def _lasting(reading: Reading, path: str, kind: str, entry: Entry) -> Lasting:
+    body = reading.mapping(entry.value, f"`lasting` of `{path}`", known=["of", "lasts"], needed=["of", "lasts"])
+    if kind != FactType.BOOLEAN:
+        reading.wrong(entry.place, f"`{path}` lasts and is no boolean", "write `type: boolean`")
+    text = reading.text(body["lasts"].value, "a duration") if "lasts" in body else ""
+    duration = read_duration(text)
+    if text and duration is None:
+        reading.wrong(body["lasts"].place, f"impossible duration `{text}`", "write P2Y, P6M or P30D")
+    of = reading.text(body["of"].value, "a path") if "of" in body else ""
+    return Lasting(of=tuple(of.split(".")), lasts=duration or Duration())
 
 
 def _counter(reading: Reading, path: str, entry: Entry) -> CounterSpec:

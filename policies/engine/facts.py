@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from policies.engine.calendars import Duration
 from policies.engine.counting import CounterSpec
 from policies.engine.request import Fact
 from policies.engine.vocabulary import DataCategory, Purpose
@@ -33,10 +34,18 @@ class FactType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lasting:
+    """A fact that holds until a duration after a stated day has passed, that day's anniversary included."""
+
+    of: tuple[str, ...]
+    lasts: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactSpec:
     """One fact. `derived` facts are computed by the engine; `satisfied` is what a case runner writes when a case is silent.
 
-    A fact with a `counter` that a request does not state is asked of the node's counters.
+    A fact with a `counter` that a request does not state is asked of the node's counters; one that is `lasting` follows from a day.
     """
 
     path: str
@@ -46,6 +55,7 @@ class FactSpec:
     derived: bool = False
     satisfied: Fact = None
     counter: CounterSpec | None = None
+    lasting: Lasting | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

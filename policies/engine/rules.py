@@ -10,7 +10,7 @@ from policies.engine.counting import CounterSpec
 from policies.engine.decision import Obligation, RuleRef
 from policies.engine.derived import DERIVED, Setting
 from policies.engine.document import Policy
-from policies.engine.facts import CATEGORIES, CLAIM, FactType, Reader, reader_of
+from policies.engine.facts import CATEGORIES, CLAIM, FactType, Lasting, Reader, reader_of
 from policies.engine.mechanisms import Mechanisms, compile_mechanisms
 from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
 from policies.engine.terms import Every, Op, Test
@@ -34,6 +34,8 @@ class Rule:
 
 
 DAYS = 64
+Derivations: TypeAlias = tuple[tuple[int, str, Callable[[Setting], Any]], ...]
+"""A slot, the path of its fact and how it is computed."""
 Stated: TypeAlias = tuple[int, tuple[str, ...], Reader, str]
 """A slot, the rest of its path below the first word, its reader and the whole path."""
 
@@ -72,14 +74,17 @@ class InForce:
 class Section:
     """Everything that one law says of one kind. `stated` groups the facts to read by the first word of their path.
 
+    `derived` facts are computed before the mechanisms are judged, `standing` after.
     `touches` are the categories one of which every rule asks for, None when a rule asks for none.
     """
 
     jurisdiction: Jurisdiction
     slots: Slots
     stated: tuple[tuple[str, tuple[Stated, ...]], ...]
-    derived: tuple[tuple[int, str, Callable[[Setting], Any]], ...]
+    derived: Derivations
     counted: tuple[tuple[int, CounterSpec], ...]
+    lasting: tuple[tuple[int, Lasting], ...]
+    standing: Derivations
     mechanisms: Mechanisms | None
     objections: tuple[Rule, ...]
     reviews: tuple[Rule, ...]
@@ -112,8 +117,11 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
     stated: dict[str, list[Stated]] = {}
     derived: list[tuple[int, str, Callable[[Setting], Any]]] = []
     counted: list[tuple[int, CounterSpec]] = []
+    lasting: list[tuple[int, Lasting]] = []
     for path, number in slots.numbers.items():
         spec = slots.spec(path)
+        if spec.lasting is not None:
+            lasting.append((number, spec.lasting))
         if spec.counter is not None:
             counted.append((number, spec.counter))
         if path in DERIVED:
@@ -124,8 +132,10 @@ def compile_section(policies: Sequence[Policy], jurisdiction: Jurisdiction, regi
         jurisdiction=jurisdiction,
         slots=slots,
         stated=tuple((head, tuple(facts)) for head, facts in stated.items()),
-        derived=tuple(derived),
+        derived=tuple(each for each in derived if not each[1].startswith("mechanisms.")),
+        standing=tuple(each for each in derived if each[1].startswith("mechanisms.")),
         counted=tuple(counted),
+        lasting=tuple(lasting),
         mechanisms=mechanisms,
         objections=_of(rules, Effect.PROHIBIT),
         reviews=_of(rules, Effect.REVIEW),

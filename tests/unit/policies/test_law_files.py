@@ -211,8 +211,8 @@ def test_a_count_that_nobody_knows_denies(counters: Counts | None) -> None:
 
 
 def test_a_count_may_be_stated_over_the_same_window_only() -> None:
-    assert store(data={"persons": 3}, window="year").outcome is Outcome.ALLOW
-    assert store(data={"persons": 3}, window="P12M").outcome is Outcome.DENY
+    assert store(data={"persons": 3, "window": "year"}).outcome is Outcome.ALLOW
+    assert store(data={"persons": 3, "window": "P12M"}).outcome is Outcome.DENY
     assert store(data={"persons": 3}).outcome is Outcome.DENY
 
 
