@@ -1,9 +1,13 @@
 """The loader guesses nothing and says where."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import policies as shipped
+from policies.engine import strict_yaml
 from policies.engine.checker import check_text
 from policies.engine.diagnostics import PolicyError
 from policies.engine.strict_yaml import MAX_BYTES, MAX_DEPTH, parse_documents, plain
@@ -108,3 +112,50 @@ _SCRAPS = [
 @given(st.lists(st.sampled_from(_SCRAPS), max_size=40).map("".join))
 def test_any_heap_of_policy_scraps_loads_or_is_refused(text):
     check_text(text, "x.yaml")
+
+
+SHIPPED_TEXTS = sorted(Path(shipped.__file__).parent.rglob("*.yaml"))
+PIECES = st.sampled_from(
+    [
+        "a",
+        "b",
+        ": ",
+        ":",
+        "\n",
+        "  ",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ", ",
+        '"',
+        "'",
+        "NO",
+        "012",
+        "#",
+        " # c",
+        "|\n  t\n",
+        "true",
+        "---\n",
+        "ü",
+    ]
+)
+
+
+@pytest.mark.parametrize("path", SHIPPED_TEXTS, ids=lambda path: path.name)
+def test_both_parsers_read_a_shipped_file_alike_places_and_all(path):
+    text = path.read_text(encoding="utf-8")
+    assert strict_yaml._quickly(text, path.name) == strict_yaml._exactly(text, path.name, strict_yaml.Place(path.name, 1, 1))
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_what_the_quick_parser_accepts_the_exact_one_reads_alike(text):
+    quick = strict_yaml._quickly(text, "x.yaml")
+    if quick is not None:
+        try:
+            exact = strict_yaml._exactly(text, "x.yaml", strict_yaml.Place("x.yaml", 1, 1))
+        except PolicyError:
+            return  # the one in C knows a few more writings of the same YAML; it never reads one differently
+        assert [plain(node) for node in quick] == [plain(node) for node in exact]
