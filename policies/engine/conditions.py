@@ -22,6 +22,7 @@ class Slots:
     def __init__(self, facts: dict[str, FactSpec]) -> None:
         self._facts = facts
         self.numbers: dict[str, int] = {}
+        self.compiled: dict[int, tuple[Term, Closure]] = {}
 
     def number(self, path: str) -> int:
         """The slot of a path, made on first use."""
@@ -38,7 +39,14 @@ class Slots:
 
 
 def compile_term(term: Term, slots: Slots) -> Closure:
-    """A closure from slot values to a verdict."""
+    """A closure from slot values to a verdict. Compiled once: terms are kept with their closures, so that no id is used twice."""
+    known = slots.compiled.get(id(term))
+    if known is None:
+        known = slots.compiled[id(term)] = (term, _compile(term, slots))
+    return known[1]
+
+
+def _compile(term: Term, slots: Slots) -> Closure:
     match term:
         case Test():
             return _test(term, slots)

@@ -249,13 +249,13 @@ def _lasts(lasting: Lasting, case: _Asked) -> bool | None:
 
 def _counted(spec: CounterSpec, case: _Asked, found: Findings) -> int | None:
     """A count that the request does not state as such: stated over the same window, or known to the node."""
-    found.counted = True
     facts = case.request.facts
     if spec.stated is not None and look_up(facts, _WINDOW) == spec.window:
         stated = look_up(facts, tuple(spec.stated.split(".")))
         return stated if type(stated) is int else None
     if case.counters is None:
         return None
+    found.counted = True  # what a counter says is of this moment: the verdict is not remembered
     try:
         return case.counters.count(spec, case.request, case.at)
     except Exception:
