@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from policies.engine.terminal import OneLineGroup
 
-class LateGroup(click.Group):
+
+class LateGroup(OneLineGroup):
     """A group that knows its commands by `module:attribute`. Fits `click.Group`; the place must name a click command."""
 
     def __init__(self, *rest: Any, late: Mapping[str, str] | None = None, **options: Any) -> None:

@@ -112,7 +112,9 @@ def _read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         place = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
         raise SettingsError(
-            what=f"this is not TOML: {_lowered(place)}", where=str(path), remedy="mend the line, or run `init` for a fresh file"
+            what=f"this is not TOML: {_lowered(place)}",
+            where=str(path),
+            remedy="mend that line; `init --home` with a new folder writes a file to compare with",
         ) from None
     except OSError as error:
         raise SettingsError(

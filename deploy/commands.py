@@ -1,5 +1,7 @@
 """The command lines of the house that the demo uses, all in one place. Nothing here runs one."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,19 @@ Command = list[str]
 def program_of(home: str) -> str:
     """The program that runs a home."""
     return GLOBAL if home == INDEX else NODE
+
+
+def shown(command: Sequence[str]) -> str:
+    """The command as it can be pasted into a shell of this folder: with the path of our programs, and quoted."""
+    program, *arguments = command
+    beside = Path(sys.executable).parent
+    folder = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
+    return " ".join([shlex.quote(str(folder / program)), *map(_quoted, arguments)])
+
+
+def _quoted(argument: str) -> str:
+    """In double quotes where the argument has single ones (SQL), since a shell's own way is hard to read."""
+    return f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)
 
 
 def init_index(home: Path, settings: Sequence[str]) -> Command:

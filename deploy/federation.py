@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deploy import commands
 from deploy.building import Builder
 from deploy.diary import FILE_NAME, SIGN_INS, Diary, only_one, read_diary
 from deploy.household import Household, Service, StepFailedError
@@ -143,7 +144,12 @@ class Demo:
         self._console.print(f"  {seconds:6.1f} s  {whose:6}  {what}")
 
     def _mourn(self, service: Service) -> None:
-        self._console.print(f"{service.name} has died (exit {service.process.returncode}): {service.last_line} (see {service.log})")
+        ended = service.process.returncode or 0
+        how = f"was killed ({signal.Signals(-ended).name})" if ended < 0 else f"has ended (exit {ended})"
+        said = f": {service.complaint}" if service.complaint else ""
+        self._console.print(f"{service.name} {how}{said} (see {service.log})")
+        again = commands.shown(commands.serve(self._diary.home / service.name, service.name))
+        self._console.print(f"  start it again with: {again}")
         if not self.household.services:
             self._deserted.set()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _GRACE_SECONDS = 10.0
+_ORDINARY = re.compile(r'"level":"(info|debug)"')
 _READY = re.compile(rb"^ready [^\n]*\n", re.MULTILINE)
 _SAMPLE_SECONDS = 1.0
 _TAIL = 4096
@@ -54,6 +55,12 @@ class Service:
         """The last line of its log."""
         lines = [line for line in self.said.decode(errors="replace").splitlines() if line.strip()]
         return lines[-1].strip() if lines else "it said nothing"
+
+    @property
+    def complaint(self) -> str:
+        """Its last line, where that may say why it ended: not that it was ready, nor a log line of ordinary work."""
+        line = self.last_line
+        return "" if line.startswith("ready ") or _ORDINARY.search(line) else line
 
 
 class Household:

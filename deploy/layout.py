@@ -158,8 +158,9 @@ def importers_register(node: Node) -> str:
 
     Every text is written in double quotes as JSON does, which is YAML that nobody can misread.
     """
-    # the last two are the region's own statements of what its people did: the node cannot do either, and denies without them
-    provider = {"role": "service_provider", "ccpa_contract": True, "deletion_forwarded": True}
+    # the last three are the region's own statements, of what its people did and of who receives (28 CFR 202.211): the node can
+    # find out none of them, and denies without them
+    provider = {"role": "service_provider", "ccpa_contract": True, "deletion_forwarded": True, "covered_person": False}
     californian = provider if node.jurisdiction == "US-CA" else {"role": "controller"}
     grounds = {
         "analytics.reporting": node.analytics_basis,

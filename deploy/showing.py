@@ -35,7 +35,8 @@ class Questions:
         await self._person("eu-de", analyst=US_ANALYST, released=False)
 
     async def _aggregate(self) -> None:
-        heading("An aggregate over three regions", f'global-index query "{QUESTION}" --purpose {REPORTING} --as {ANALYST}')
+        asked = commands.query(self._builder.home(INDEX), QUESTION, purpose=REPORTING, analyst=ANALYST, form="table")
+        heading("An aggregate over three regions", commands.shown(asked))
         started = time.perf_counter()
         shown = await self._query("table")
         seconds = time.perf_counter() - started
@@ -69,7 +70,7 @@ class Questions:
         pseudonym = self._builder.pseudonyms[region]
         home = self._builder.home(INDEX)
         command = commands.person(home, pseudonym, region=region, fields=FIELDS, purpose=SUPPORT, analyst=analyst)
-        heading(f"A person of {region}, for {analyst}: {'let out in part' if released else 'refused'}", " ".join(command))
+        heading(f"A person of {region}, for {analyst}: {'let out in part' if released else 'refused'}", commands.shown(command))
         finished = await self._builder.attempt(command, log=INDEX)
         said = "\n".join(part.rstrip() for part in (finished.output, finished.errors) if part.strip())
         print(said)

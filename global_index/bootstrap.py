@@ -3,7 +3,7 @@ the commands.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ from chassis.telemetry import current_request_id
 from chassis.web.accounts import Accounts
 from chassis.web.sessions import Sessions, Tokens
 from global_index.catalogue.roles import Role
+from global_index.policy.rooms import PolicyRooms, Rehearse
+from global_index.policy_house import found_policies, make_policy_keys, policy_rooms
 from global_index.queries.ask import FanOut
 from global_index.queries.desk import Desk
 from global_index.queries.expect import Advisor, Importer
@@ -39,12 +41,14 @@ from global_index.storage.tables import sign_in
 from global_index.worker import EntryPuller
 from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import Policies, load_policies
+from policies.engine.lifecycle import RehearsalCounts
 from protos.certificates import write_private
 from protos.channel import Credentials
 
 MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
 PROGRAM = "global-index"
 _LOOKED_AT_SECONDS = 60.0
+_REHEARSAL_SECONDS = 120.0
 _TICKET_KEY = Path("keys") / "ticket.key"
 
 
@@ -90,7 +94,21 @@ class House:
             organisation=self.settings.organisation,
             ticket_key=self.ticket_key().public_key().public_bytes_raw(),
         )
-        return Memberships(store=self.store, issuer=self.authority(), terms=terms, random=secrets.token_bytes)
+        return Memberships(
+            store=self.store, issuer=self.authority(), terms=terms, random=secrets.token_bytes, forget=self.entries.forget
+        )
+
+    def policies(self, rehearse: Rehearse | None = None) -> PolicyRooms:
+        """The use cases of the policies; `rehearse` asks a region over the wire."""
+        return policy_rooms(
+            self.home,
+            self.settings,
+            engine=self.engine,
+            accounts=self.accounts,
+            directory=self.directory,
+            new_id=new_id,
+            rehearse=rehearse,
+        )
 
     def ticket_key(self) -> Ed25519PrivateKey:
         """The key under which tickets are signed. Raises KEY_MISSING."""
@@ -118,6 +136,7 @@ def found(home: Path, settings: IndexSettings) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     write_private(home / _TICKET_KEY, pem)
+    make_policy_keys(home)
     bring_up(home, settings)
     write_settings(home, settings)  # last: a home with settings is whole
 
@@ -131,7 +150,9 @@ def bring_up(home: Path, settings: IndexSettings) -> str:
     """Migrate the store and return its revision."""
     engine = open_database(database_url(home, settings))
     try:
-        return migrate(engine, MIGRATIONS)
+        revision = migrate(engine, MIGRATIONS)
+        found_policies(home, settings, engine, at=now())
+        return revision
     finally:
         engine.dispose()
 
@@ -208,6 +229,13 @@ def wire(house: House, *, loop: WireLoop, memberships: Memberships, operator_tok
         now=now,
         seconds=seconds,
     )
+
+    async def rehearse(region: str, files: Mapping[str, str], digest: str) -> RehearsalCounts:
+        there = next((each for each in house.directory.regions() if each.name == region), None)
+        if there is None:
+            raise DomicileError("it has left", where=region, remedy="look at the regions again", code=Code.RECORD_NOT_FOUND)
+        return await loop.join(links.rehearse(there, files, digest, seconds=_REHEARSAL_SECONDS))
+
     rooms = Rooms(
         desk=desk,
         persons=persons,
@@ -217,6 +245,7 @@ def wire(house: House, *, loop: WireLoop, memberships: Memberships, operator_tok
         memberships=memberships,
         entries=house.entries,
         history=house.history,
+        policies=house.policies(rehearse),
         pull_all=puller.pull_all,
         now=now,
     )

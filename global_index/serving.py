@@ -34,12 +34,14 @@ from global_index.console.shelf import Shelf
 from global_index.local import OPERATOR_FILE
 from global_index.rpc.loop import WireLoop
 from global_index.rpc.membership import FederationService, standing
+from global_index.rpc.policies import PolicyService
 from global_index.settings import IndexSettings
 from global_index.worker import tasks
 from protos.certificates import write_private
 from protos.channel import Served, serve
 from protos.interceptors import Admission, Watch
 from protos.v1.membership_pb2_grpc import add_FederationServicer_to_server
+from protos.v1.policies_pb2_grpc import add_PoliciesServicer_to_server
 
 OPERATOR_LABEL = "local operator"
 _TOKEN_LASTS = timedelta(days=366)
@@ -128,9 +130,12 @@ def application(
 
 async def _serve_regions(house: House, wired: Wired, address: str, metrics: Metrics) -> Served:
     memberships = wired.rooms.memberships
-    service = FederationService(memberships, clock=now)
+    policies = wired.rooms.policies
+    service = FederationService(memberships, clock=now, policy_root=policies.keyring.envelope)
+    policy_service = PolicyService(policies, clock=now)
 
     def register(server: aio.Server) -> None:
+        add_PoliciesServicer_to_server(policy_service, server)  # type: ignore[no-untyped-call, unused-ignore]  # generated code
         add_FederationServicer_to_server(service, server)  # type: ignore[no-untyped-call, unused-ignore]  # generated code
 
     return await serve(

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from chassis.worker import Task
-from global_index.catalogue.regions import RegionDirectory
-from global_index.transfers.entries import EntrySource, EntryStore, Pulled, pull
+from global_index.catalogue.regions import LEFT, RegionDirectory
+from global_index.transfers.entries import Cursor, EntrySource, EntryStore, Pulled, pull
 from policies.engine.errors import Code, DomicileError
 
 PULL = "pull-entries"
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class EntryPuller:
-    """Pulls every active region."""
+    """Pulls every active region, and drops what a region that has left still has here: a pull was under way, or a crash."""
 
     def __init__(self, *, directory: RegionDirectory, source: EntrySource, store: EntryStore) -> None:
         self._directory = directory
@@ -27,6 +27,8 @@ class EntryPuller:
         """One run over all regions; those that cannot be reached are left for the next."""
         done: list[Pulled] = []
         for region in self._directory.regions():
+            if region.state == LEFT and self._store.cursor(region.name) != Cursor():
+                self._store.forget(region.name)
             if not region.active or not region.address:
                 continue
             try:

@@ -29,6 +29,13 @@ MAY_CALL: Mapping[str, Role] = {
     "/domicile.v1.Questions/AnswerQuestion": Role.INDEX,
     "/domicile.v1.Entries/PullEntries": Role.INDEX,
     "/domicile.v1.Persons/ReadPerson": Role.INDEX,
+    "/domicile.v1.Policies/FetchRoot": Role.REGION,
+    "/domicile.v1.Policies/FetchBundles": Role.REGION,
+    "/domicile.v1.Policies/FetchStops": Role.REGION,
+    "/domicile.v1.Policies/FetchProposals": Role.REGION,
+    "/domicile.v1.Policies/Countersign": Role.REGION,
+    "/domicile.v1.Policies/ReportPolicy": Role.REGION,
+    "/domicile.v1.Rehearsals/Rehearse": Role.INDEX,
 }
 """Who may call a method: one role each. A method without a row is refused to everyone."""
 

@@ -27,6 +27,9 @@ TOLD_TO_THE_CALLER = frozenset(
         Code.ROLE_MISSING,
         Code.TRANSFER_DENIED,
         Code.POLICY_MISSING,
+        Code.BUNDLE_ALTERED,
+        Code.BUNDLE_KEY_UNKNOWN,
+        Code.BUNDLE_KEY_REVOKED,
         Code.IMPORTER_UNKNOWN,
         Code.TICKET_REFUSED,
         Code.QUESTION_INVALID,
@@ -46,7 +49,9 @@ record of this side is none of the caller's business."""
 def problem_of(error: DomicileError) -> pb.Problem:
     """An error as a message, no larger than a trailer may be."""
     if error.code not in TOLD_TO_THE_CALLER:
-        return pb.Problem(code=error.code, what=error.row.public)
+        # a denial is written for whoever is denied: its remedy names nothing of this side
+        remedy = error.remedy[:MAX_SENTENCE] if isinstance(error, Denied) else ""
+        return pb.Problem(code=error.code, what=error.row.public, remedy=remedy)
     problem = pb.Problem(
         code=error.code,
         where=error.where[:MAX_SENTENCE],

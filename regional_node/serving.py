@@ -141,9 +141,10 @@ class Running:
         self.address = ""
         self.membership = Membership(house.tls) if joining.has_joined(house.tls) else None
         self._loop = Loop()
-        self._pools = (ThreadPoolExecutor(1, "projection"), ThreadPoolExecutor(4, "store"))
+        self._pools = (ThreadPoolExecutor(1, "projection"), ThreadPoolExecutor(4, "store"), ThreadPoolExecutor(1, "rehearsal"))
         self._served: Served | None = None
         self._worker: Worker | None = None
+        self._refused = ""
 
     def start(self) -> None:
         """Serve the index and start the worker."""
@@ -156,9 +157,11 @@ class Running:
                 projection=self.projection,
                 feed=self.house.feed,
                 announce=self._announce,
-                sweep=self.house.sessions.sweep,
+                fetch_policies=self._fetch_policies,
+                sweep=self._sweep,
                 clock=now,
                 batch_seconds=self.house.settings.batch_seconds,
+                policy_seconds=self.house.settings.policy_seconds,
             ),
             random=SystemRandom(),
             metrics=self.metrics,
@@ -176,9 +179,17 @@ class Running:
         self._loop.stop()
 
     async def _serve(self, membership: Membership) -> Served:
-        gate = open_gate(self.house, self.projection, ticket_key=membership.ticket_key)
-        questions, store = self._pools
-        register = registrar(gate, self.house.feed, questions=questions, store=store, importer=lambda: membership().organisation)
+        gate = open_gate(self.house, self.projection, ticket_key=membership.ticket_key, index=lambda: membership().organisation)
+        questions, store, rehearsals = self._pools
+        register = registrar(
+            gate,
+            self.house.feed,
+            self.house.policy_rooms.rehearsing,
+            questions=questions,
+            store=store,
+            rehearsals=rehearsals,
+            importer=lambda: membership().organisation,
+        )
         return await serve(
             self.house.settings.grpc_address,
             credentials=lambda: membership().credentials,
@@ -193,6 +204,19 @@ class Running:
     def _announce(self) -> None:
         if self.membership is not None:
             self.membership.announce(self._announcement())
+
+    def _fetch_policies(self) -> None:
+        if self.membership is None:
+            return
+        fault = self.house.policy_rooms.fetch().fault
+        told = fault.code.value if fault is not None else ""
+        if told not in {"", self._refused}:  # said once; `regional-node policy status` tells it in full
+            _log.warning("what the index offers of policies is not taken", extra={"code": told})
+        self._refused = told
+
+    def _sweep(self) -> int:
+        """Forget sessions that ended and counts that no window reaches."""
+        return self.house.sessions.sweep() + self.house.counters.sweep(at=now())
 
     def _announcement(self) -> Announcement:
         policies = self.house.policies()

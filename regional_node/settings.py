@@ -94,6 +94,9 @@ class NodeSettings(Settings):
         default="1/4", description="What may be learned about one company in a calendar year, in zCDP rho, as a fraction."
     )
     batch_seconds: float = Field(default=60.0, gt=0, le=86_400, description="Seconds between two batches of entries for the index.")
+    policy_seconds: float = Field(
+        default=15.0, gt=0, le=86_400, description="Seconds between two looks at the index for policies, their keys and stops."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least serious log lines to print.")
 
     def store_url(self, home: Path) -> str:

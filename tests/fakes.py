@@ -1,11 +1,12 @@
 """Stand-ins that keep the Protocols' promises in memory, for tests of what uses them. The contract suites hold them to it."""
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 from policies.engine.errors import Code, DomicileError
@@ -227,3 +228,47 @@ def _equal(record: Record, name: str, text: str) -> bool:
     assert spec is not None
     value = record.plain(name)
     return (microseconds(value) if isinstance(value, datetime) else value) == comparable(spec, text)
+
+
+class FakeCounters:
+    """Fits CounterStore: a list of who was counted when, and by whom."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._days: dict[tuple[bytes, bytes], list[tuple[date, str]]] = {}
+        self._contacts: dict[bytes, list[tuple[datetime, str]]] = {}
+
+    def reserve_persons(self, scope: bytes, members: Sequence[bytes], *, day: date, since: date, holder: str) -> int:
+        with self._lock:
+            for member in members:
+                self._days.setdefault((scope, member), []).append((day, holder))
+            return self._persons(scope, since)
+
+    def persons(self, scope: bytes, members: Sequence[bytes], *, since: date) -> int:
+        with self._lock:
+            known = {m for (s, m), days in self._days.items() if s == scope and any(day >= since for day, _ in days)}
+            return len(known | set(members))
+
+    def take_back_persons(self, scope: bytes, members: Sequence[bytes], *, holder: str) -> None:
+        with self._lock:
+            for member in members:
+                held = self._days.get((scope, member), [])
+                self._days[scope, member] = [each for each in held if each[1] != holder]
+
+    def reserve_contacts(self, scope: bytes, *, at: datetime, since: datetime, holder: str) -> int:
+        with self._lock:
+            held = self._contacts.setdefault(scope, [])
+            if holder not in {each for _, each in held}:
+                held.append((at, holder))
+            return sum(when > since for when, _ in held)
+
+    def contacts(self, scope: bytes, *, since: datetime) -> int:
+        with self._lock:
+            return sum(when > since for when, _ in self._contacts.get(scope, []))
+
+    def take_back_contacts(self, scope: bytes, *, holder: str) -> None:
+        with self._lock:
+            self._contacts[scope] = [each for each in self._contacts.get(scope, []) if each[1] != holder]
+
+    def _persons(self, scope: bytes, since: date) -> int:
+        return sum(s == scope and any(day >= since for day, _ in days) for (s, _), days in self._days.items())

@@ -17,7 +17,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 from sqlalchemy import create_engine, text
 
 OLDEST = 15
@@ -35,7 +37,18 @@ OPTIONS = {
 
 
 class NoPostgresError(Exception):
-    """What is missing; a test that needs a server skips with these words."""
+    """What this machine lacks for a server; see `without_server`."""
+
+
+class PostgresFailedError(Exception):
+    """A server that is there and does not run. Nobody catches it: a test that needs it fails."""
+
+
+def without_server(missing: NoPostgresError) -> NoReturn:
+    """Skip, naming what is missing; under continuous integration (`CI=true`) fail, since a skip there hides a whole backend."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(f"CI is set, so a server must be there: {missing}", pytrace=False)
+    pytest.skip(str(missing))
 
 
 def installed_binaries() -> list[Path]:
@@ -56,7 +69,7 @@ def wheel_binaries() -> list[Path]:
 
 @contextmanager
 def postgres_server(binaries: list[Path] | None = None) -> Iterator[str]:
-    """The address of a fresh server, `postgresql+pg8000://…`. Raises NoPostgresError naming what is missing."""
+    """The address of a fresh server, `postgresql+pg8000://…`. Raises NoPostgresError or PostgresFailedError."""
     found = installed_binaries() + wheel_binaries() if binaries is None else binaries
     if not found:
         raise NoPostgresError(
@@ -76,7 +89,7 @@ def postgres_server(binaries: list[Path] | None = None) -> Iterator[str]:
         made = subprocess.run(initdb, cwd=home, capture_output=True, text=True, check=False, **_as(user))
         if made.returncode:
             what = f"initdb failed: {made.stderr.strip()[-300:]}"
-            raise NoPostgresError(what)
+            raise PostgresFailedError(what)
         yield from _serve(binary, data, user)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -109,9 +122,9 @@ def _serve(binary: Path, data: Path, user: pwd.struct_passwd | None) -> Iterator
         while not _answers(port):
             if server.poll() is not None:
                 what = f"postgres did not start: {server.stderr.read()[-300:]}"
-                raise NoPostgresError(what)
+                raise PostgresFailedError(what)
             if time.monotonic() > deadline:
-                raise NoPostgresError("postgres did not answer within 30 seconds")
+                raise PostgresFailedError("postgres did not answer within 30 seconds")
             time.sleep(0.05)
         yield f"postgresql+pg8000://domicile@127.0.0.1:{port}/postgres"
     finally:

@@ -86,7 +86,7 @@ class Accounts:
             roles=known_roles(self._roles, roles),
             importer=importer or self._importer,
             disabled=False,
-            created_at=self._seconds(),
+            created_at=self.seconds(),
         )
         row = {
             "account_id": account.account_id,
@@ -170,14 +170,14 @@ class Accounts:
         until = connection.execute(
             select(attempts.c.locked_until).where(attempts.c.name_digest == _digest(name))
         ).scalar_one_or_none()
-        wait = (until or 0) - self._seconds()
+        wait = (until or 0) - self.seconds()
         if wait > 0:
             raise DomicileError(
                 "too many sign-ins under this name have failed", remedy=f"wait {wait} seconds", code=Code.SIGN_IN_LOCKED
             )
 
     def _count_failure(self, connection: Connection, name: str) -> None:
-        attempts, at = self._tables.attempts, self._seconds()
+        attempts, at = self._tables.attempts, self.seconds()
         connection.execute(delete(attempts).where(attempts.c.last_at < at - FORGOTTEN_AFTER))
         fresh = {"name_digest": _digest(name), "failures": 1, "locked_until": 0, "last_at": at}
         upsert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
@@ -211,7 +211,8 @@ class Accounts:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _seconds(self) -> int:
+    def seconds(self) -> int:
+        """The time by the clock of the accounts, in seconds of the epoch."""
         return int(self._now().timestamp())
 
 

@@ -27,6 +27,7 @@ from chassis.web.problems import fault, install_problems
 from chassis.web.sessions import Sessions, Tokens
 from chassis.web.shell import STATIC_PATH, Surroundings
 from chassis.web.sign_in import router as sign_in_router
+from chassis.web.turnstile import Turnstile
 
 Health = Callable[[], dict[str, bool]]
 
@@ -51,6 +52,7 @@ class Shell:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = dict
     body_limit: int = 1_048_576
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     @property
     def session_cookie(self) -> str:

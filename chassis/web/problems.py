@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from chassis.telemetry import current_request_id
+from chassis.web.shell import body_too_large
 from policies.engine.errors import CATALOGUE, Code, DomicileError
 
 PROBLEM_TYPE = "application/problem+json"
@@ -57,6 +58,8 @@ def install_problems(app: FastAPI, *, page: Page) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - the same
         code = _OF_STATUS.get(error.status_code, Code.INTERNAL if error.status_code >= _FAULT else Code.INPUT_INVALID)
+        if error.status_code == CATALOGUE[Code.INPUT_TOO_LARGE].http:
+            return answer(request, body_too_large(request.scope), page=page)
         body = problem(code, status=error.status_code, remedy=REMEDIES.get(error.status_code, ""))
         return _respond(request, body, page=page, headers=error.headers)
 

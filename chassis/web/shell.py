@@ -13,11 +13,12 @@ from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.telemetry import Metrics, request_id
-from policies.engine.errors import Code, DomicileError
+from policies.engine.errors import CATALOGUE, Code, DomicileError
 
 STATIC_PATH = "/static"
 _GIVEN_ID = re.compile(r"[0-9a-f]{32}")
@@ -32,7 +33,14 @@ _FIXED = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
-_TOO_LARGE = DomicileError(what="the body is larger than this route takes", remedy="send less at once", code=Code.INPUT_TOO_LARGE)
+_TOO_LARGE = CATALOGUE[Code.INPUT_TOO_LARGE].http
+
+
+def body_too_large(scope: Scope) -> DomicileError:
+    """A body over the limit of its route, which it says."""
+    limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY)
+    bound = f": {limit:,} bytes at most" if isinstance(limit, int) else ""
+    return DomicileError(f"the body is larger than this route takes{bound}", remedy="send less at once", code=Code.INPUT_TOO_LARGE)
 
 
 def content_security_policy(nonce: str) -> str:
@@ -81,7 +89,7 @@ class Surroundings:
             try:
                 await self._app(scope, receive, dressed)
                 if too_large:
-                    await self._on_error(Request(scope), _TOO_LARGE)(scope, receive, dressed)
+                    await self._on_error(Request(scope), body_too_large(scope))(scope, receive, dressed)
             except Exception as error:
                 if status:
                     raise  # half an answer cannot be taken back; the server cuts the connection
@@ -108,4 +116,4 @@ class Surroundings:
 
 def _is_bare_refusal(start: Message) -> bool:
     """Starlette's body limit answers by itself, in plain text: a problem is told in its place."""
-    return start["status"] == _TOO_LARGE.row.http and Headers(raw=start["headers"]).get("content-type", "").startswith("text/plain")
+    return start["status"] == _TOO_LARGE and Headers(raw=start["headers"]).get("content-type", "").startswith("text/plain")

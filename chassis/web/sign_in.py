@@ -5,6 +5,7 @@ a browser in under an account of their own.
 """
 
 import logging
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -17,7 +18,7 @@ from chassis.web.sessions import Caller, csrf_token
 from policies.engine.errors import Code, DomicileError
 
 SIGN_OUT_PATH = "/sign-out"
-_OURS = {Code.SIGN_IN_REFUSED, Code.SIGN_IN_LOCKED, Code.CSRF_REFUSED}
+_OURS = {Code.SIGN_IN_REFUSED, Code.SIGN_IN_LOCKED, Code.CSRF_REFUSED, Code.RATE_LIMITED}
 _log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +43,9 @@ async def sign_in(
         await require_form_token(
             request, csrf_token(request.cookies.get(shell.form_cookie, "")) if _has_form_cookie(request) else ""
         )
-        account = await run_in_threadpool(shell.accounts.verify, username, password)
+        verify = partial(shell.accounts.verify, username, password)
+        address = request.client.host if request.client else ""
+        account = await shell.turnstile.through(verify, address=address, at=shell.accounts.seconds())
     except DomicileError as error:
         if error.code not in _OURS:
             raise

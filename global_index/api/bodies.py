@@ -16,7 +16,8 @@ class Body(BaseModel):
 class QuestionBody(Body):
     """A question in SQL, for a purpose. `as_user` is for the operator at the machine."""
 
-    sql: str = Field(max_length=4 * LONGEST, description="One SELECT over the published catalogue.")
+    # longer than a question may be, so that a long one is refused at its place and with its remedy
+    sql: str = Field(max_length=50 * LONGEST, description="One SELECT over the published catalogue.")
     purpose: str = Field(max_length=80, description="Why it is asked, such as analytics.reporting.")
     as_user: str | None = Field(default=None, max_length=120, description="The analyst in whose name the local operator asks.")
 

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from chassis.web.access import require, signed_in
 from chassis.web.sessions import Caller
 from global_index.api.bodies import InviteBody, PersonBody, QuestionBody
+from global_index.api.policies import router as policy_router
 from global_index.api.views import decision_json, memory_json, person_json, region_json
 from global_index.catalogue.describe import described
 from global_index.catalogue.roles import Role
@@ -31,6 +32,7 @@ EXPORT = require(Role.ADMINISTRATOR, Role.AUDITOR)
 
 
 router = APIRouter(prefix="/api/v1")
+router.include_router(policy_router)
 
 
 def rooms(request: Request) -> Rooms:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+LEFT = "left"  # the state of a region whose membership has ended
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:

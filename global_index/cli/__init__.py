@@ -14,6 +14,7 @@ _COMMANDS = {
     "invite": "global_index.cli.regions:invite",
     "migrate": "global_index.cli.making:migrate",
     "person": "global_index.cli.asking:person",
+    "policy": "global_index.cli.policies:policy",
     "query": "global_index.cli.asking:query",
     "regions": "global_index.cli.regions:regions",
     "serve": "global_index.cli.running:serve",

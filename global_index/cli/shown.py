@@ -105,15 +105,20 @@ def as_csv(body: Mapping[str, Any]) -> str:
     for values, margins, marks in zip(body["rows"], body["margins"], body["marks"], strict=True):
         line: list[Any] = []
         for value, margin, mark, figure in zip(values, margins, marks, figures, strict=True):
-            line += [value, margin, mark] if figure else [value]
+            line += [value, margin, mark] if figure else [_harmless(value)]
         writer.writerow(line)
     return out.getvalue()
 
 
+def _harmless(key: Any) -> Any:
+    """A key as a spreadsheet may open it: a region declares its own words, and one may look like a formula (CWE-1236)."""
+    return f"'{key}" if isinstance(key, str) and key.startswith(("=", "+", "-", "@", "\t", "\r")) else key
+
+
 def _why(one: Mapping[str, Any]) -> str:
     parts = [f"{one['region']} {one['status']}: {one['detail'] or one['reason']}"]
-    if one["rule"]:
-        parts.append(f"rule {one['rule']}, cites {'; '.join(one['citation']) or '-'}")
+    for rule in one["rules"]:
+        parts.append(f"rule {rule['policy']} ({rule['place']}), cites {'; '.join(rule['cite']) or '-'}")
     if one["reason"] and one["detail"]:
         parts.append(f"reason {one['reason']}")
     if one["try_instead"]:

@@ -28,7 +28,7 @@ FIRST_QUESTION = "SELECT country, count(*), avg(in_currency(lifetime_value, 'EUR
 FIRST_PURPOSE = Purpose.ANALYTICS_REPORTING.value
 PURPOSES = tuple(purpose.value for purpose in Purpose if purpose is not Purpose.FEDERATION_INDEX)
 _WORDS = ("count(*)", "sum()", "avg()", "in_currency()", "date_trunc()")
-_LONGEST_FIELD = 4 * LONGEST
+_LONGEST_FIELD = 50 * LONGEST
 _RECENT = 500
 
 Text = Annotated[str, Form(max_length=_LONGEST_FIELD)]
@@ -73,7 +73,7 @@ def routes(rooms: Rooms, shelf: Shelf) -> APIRouter:
         text = one_newline(sql)
         asked = await room.ask(text, purpose, caller)
         if wants_part(request):
-            return show(request, "ask_answer.html", asked=asked, words=room.words(), rho=decimal_text)
+            return show(request, "ask_answer.html", part=True, asked=asked, words=room.words(), rho=decimal_text)
         return await run_in_threadpool(room.page, request, text, purpose, asked)
 
     @router.post("/ask/expect")
@@ -81,7 +81,7 @@ def routes(rooms: Rooms, shelf: Shelf) -> APIRouter:
         text = one_newline(sql)
         asked = room.explain(text, purpose, caller)
         if wants_part(request):
-            return show(request, "ask_expected.html", asked=asked, words=room.words())
+            return show(request, "ask_expected.html", part=True, asked=asked, words=room.words())
         return room.page(request, text, purpose, asked)
 
     @router.post("/ask/check")

@@ -7,9 +7,12 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis.web.sessions import Caller
+from global_index.catalogue.roles import Role
 from global_index.console.doors import CHECK, EDITS_POLICIES, POLICIES, has
+from global_index.console.drafts import names_of
 from global_index.console.pages import one_newline, show, wants_part
 from global_index.console.shelf import Checked, PolicyFile, Shelf, words_of
+from global_index.policy.rooms import overview
 from global_index.queries.rooms import Rooms
 from policies.engine.diagnostics import Diagnostic
 from policies.engine.errors import Code, DomicileError
@@ -24,10 +27,18 @@ def routes(rooms: Rooms, shelf: Shelf) -> APIRouter:
     router = APIRouter()
 
     @router.get("/policies")
-    def listed(request: Request, caller: Annotated[Caller, POLICIES]) -> Response:  # noqa: ARG001 - the label
+    def listed(request: Request, caller: Annotated[Caller, POLICIES]) -> Response:
         regions = [region for region in rooms.directory.regions() if region.active]
         return show(
-            request, "policies.html", standing=shelf.standing(), regions=regions, shipped=shelf.shipped, today=shelf.today()
+            request,
+            "policies.html",
+            standing=shelf.standing(),
+            regions=regions,
+            shipped=shelf.shipped,
+            today=shelf.today(),
+            bundles=overview(rooms.policies, at=rooms.now()),
+            names=names_of(rooms),
+            may_draft=has(caller, Role.COMPLIANCE_OFFICER),
         )
 
     @router.get("/policies/{name}")
@@ -72,6 +83,7 @@ def _page(
         schema=words_of(shelf.registry()),
         checked=checked,
         may_check=has(caller, *EDITS_POLICIES),
+        may_draft=has(caller, Role.COMPLIANCE_OFFICER),
         name=file.name,
         today=shelf.today(),
     )

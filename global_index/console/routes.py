@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.web.access import signed_in
 from chassis.web.sessions import Caller
-from global_index.console import ask, history, person, policies, regions
+from global_index.console import ask, drafts, history, person, policies, regions
 from global_index.console.doors import first_page
 from global_index.console.shelf import Shelf
 from global_index.queries.rooms import Rooms
@@ -26,6 +26,7 @@ def router(rooms: Rooms, *, shelf: Shelf) -> APIRouter:
 
     found.include_router(ask.routes(rooms, shelf))
     found.include_router(history.routes(rooms))
+    found.include_router(drafts.routes(rooms))
     found.include_router(policies.routes(rooms, shelf))
     found.include_router(regions.routes(rooms, shelf))
     found.include_router(person.routes(rooms, shelf))

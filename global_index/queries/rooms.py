@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chassis.web.accounts import Accounts
 from global_index.catalogue.regions import RegionDirectory
+from global_index.policy.rooms import PolicyRooms
 from global_index.queries.desk import Desk
 from global_index.requests.callers import Callers
 from global_index.requests.history import History
@@ -28,5 +29,6 @@ class Rooms:
     memberships: Memberships
     entries: EntryStore
     history: History
+    policies: PolicyRooms
     pull_all: Callable[[], tuple[Pulled, ...]]
     now: Callable[[], datetime]

@@ -14,7 +14,8 @@ from policies.engine.errors import Code, DomicileError
 from policies.engine.vocabulary import Purpose
 
 ASKING = (Role.ANALYST, Role.ADMINISTRATOR, Role.COMPLIANCE_OFFICER)
-_PURPOSES = tuple(purpose.value for purpose in Purpose)
+_KEYS_ALONE = Purpose.FEDERATION_INDEX
+_PURPOSES = tuple(purpose.value for purpose in Purpose if purpose is not _KEYS_ALONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,21 @@ class Callers:
         account = self._account(as_user)
         return Asker(analyst=account.account_id, role=_role(account.roles), importer=account.importer, purpose=wanted)
 
+    def officer(self, caller: Caller, *, as_user: str | None = None) -> str:
+        """The account id of the compliance officer who acts. Raises ROLE_MISSING; an administrator edits no policy alone."""
+        if as_user is None:
+            account_id, roles = caller.caller_id, caller.roles
+        elif caller.caller_id == self.operator_token:
+            account = self._account(as_user)
+            account_id, roles = account.account_id, account.roles
+        else:
+            raise DomicileError("nobody may act in another's name", remedy="sign in as that officer", code=Code.ROLE_MISSING)
+        if Role.COMPLIANCE_OFFICER.value not in roles:
+            raise DomicileError(
+                "this account is no compliance officer", remedy="give it the role `compliance_officer`", code=Code.ROLE_MISSING
+            )
+        return account_id
+
     def _account(self, username: str) -> Account:
         found = next((a for a in self.accounts.list() if a.username.casefold() == username.casefold()), None)
         if found is None or found.disabled:
@@ -44,7 +60,11 @@ class Callers:
 
 
 def purpose_of(text: str) -> Purpose:
-    """A purpose of the vocabulary."""
+    """A purpose of the vocabulary that somebody may ask for. Raises INPUT_UNKNOWN."""
+    if text == _KEYS_ALONE.value:
+        what = f"the purpose `{text}` covers the index's own pull of keys, no question and no person"
+        known = ", ".join(f"`{purpose}`" for purpose in _PURPOSES)
+        raise DomicileError(what, where="purpose", remedy=f"say what the answer is for: {known}", code=Code.INPUT_UNKNOWN)
     if text not in _PURPOSES:
         raise DomicileError("this purpose is not known", where="purpose", remedy=nearest(text, _PURPOSES), code=Code.INPUT_UNKNOWN)
     return Purpose(text)

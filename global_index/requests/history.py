@@ -30,8 +30,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """One line of the history. `plans` are canonical JSON, `digests` their SHA-256; `fields` are names of a record-
-    level request.
+    """One line of the history. `plans` are canonical JSON, `digests` their SHA-256; `fields` are the
+    names that a record-level answer had; a refusal keeps none.
     """
 
     question_id: str

@@ -65,13 +65,22 @@ class Joined:
 
 
 class Memberships:
-    """The use cases. `random` gives that many random bytes."""
+    """The use cases. `random` gives that many random bytes, `forget` drops what the index holds of a region that has left."""
 
-    def __init__(self, *, store: MembershipStore, issuer: Issuer, terms: Terms, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        *,
+        store: MembershipStore,
+        issuer: Issuer,
+        terms: Terms,
+        random: Callable[[int], bytes],
+        forget: Callable[[str], None],
+    ) -> None:
         self._store = store
         self._issuer = issuer
         self._terms = terms
         self._random = random
+        self._forget = forget
 
     def invite(self, region: str, jurisdiction: str, *, ttl: timedelta, at: datetime) -> NewInvite:
         """Invite a region. An earlier open invite of it ends. Raises INPUT_INVALID, RECORD_CONFLICT for a region that has joined.
@@ -161,11 +170,12 @@ class Memberships:
             unit.keep_member(member.moved(MembershipGraph.JOINED, at=at))
 
     def revoke(self, region: str, *, at: datetime) -> None:
-        """End a membership: every certificate and open invite of the region ends. Raises RECORD_NOT_FOUND, RECORD_CONFLICT."""
+        """End a membership: its certificates and open invites end, its entries go. Raises RECORD_NOT_FOUND, RECORD_CONFLICT."""
         with self._store.writing() as unit:
             unit.keep_member(_required(unit, region).moved(MembershipGraph.LEFT, at=at))
             _revoke_all(unit, region, at=at)
             unit.void_invites(region, at=at)
+        self._forget(region)
 
     def revoke_certificate(self, serial: str, *, at: datetime) -> None:
         """Revoke one certificate, of a region or the index's own. Raises RECORD_NOT_FOUND."""

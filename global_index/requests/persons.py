@@ -1,8 +1,8 @@
 """A record-level request: chosen fields of one person, decided field by field at the region's gate. What comes back is
 kept nowhere.
 
-The released fields live in the memory of the one request only. The history keeps who asked which fields of which region and how it
-ended; not the pseudonym, not a value.
+The released fields live in the memory of the one request only. The history keeps who asked which region and how it ended, and the
+names of the fields that the answer itself has; not the pseudonym, not a value, and of a refusal nothing that was typed.
 """
 
 import asyncio
@@ -95,13 +95,11 @@ class Persons:
             work = self.reader.person(target, pseudonym=subject, fields=wanted, ticket=ticket, seconds=self.seconds)
             answer = await self.elsewhere(work)
         except DomicileError as error:
-            await asyncio.to_thread(
-                self._remember, asker, wanted, Told(region=target.name, status="refused", code=error.code.value)
-            )
+            await asyncio.to_thread(self._remember, asker, (), Told(region=target.name, status="refused", code=error.code.value))
             raise
-        await asyncio.to_thread(
-            self._remember, asker, wanted, Told(region=target.name, status=answer.decision.outcome.value, leaf=answer.leaf.index)
-        )
+        told = Told(region=target.name, status=answer.decision.outcome.value, leaf=answer.leaf.index)
+        answered = tuple(field.name for field in answer.view.fields if field.name in wanted)
+        await asyncio.to_thread(self._remember, asker, answered, told)
         return answer
 
     def _remember(self, asker: Asker, fields: tuple[str, ...], told: Told) -> None:

@@ -20,9 +20,12 @@ from protos.wire import WIRE_VERSION
 class FederationService(FederationServicer):
     """Answers regions. The store is asked from threads, so that a slow one does not stop other calls."""
 
-    def __init__(self, memberships: Memberships, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, memberships: Memberships, *, clock: Callable[[], datetime], policy_root: Callable[[], bytes] = bytes
+    ) -> None:
         self._memberships = memberships
         self._clock = clock
+        self._policy_root = policy_root
 
     async def Join(self, request: pb.JoinRequest, context: Any) -> pb.JoinResponse:  # noqa: N802 - the contract's name
         """A region's certificate for an invite. Raises INVITE_REFUSED."""
@@ -49,6 +52,7 @@ class FederationService(FederationServicer):
             revocations=joined.revocations,
             federation=joined.terms.federation,
             index_organisation=joined.terms.organisation,
+            policy_root=await asyncio.to_thread(self._policy_root),
         )
 
     async def RenewCertificate(self, request: pb.RenewCertificateRequest, context: Any) -> pb.RenewCertificateResponse:  # noqa: N802

@@ -9,7 +9,7 @@ needs a restart here.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
@@ -20,10 +20,13 @@ from global_index.requests.persons import PersonAnswer
 from global_index.transfers.entries import Cursor
 from policies.engine.crossing import EntryBatch, Plan
 from policies.engine.errors import Code, DomicileError
+from policies.engine.lifecycle import RehearsalCounts
 from protos import wire
 from protos.channel import Credentials, open_to_node
+from protos.policies_wire import draft_to_message, rehearsal_from_message
 from protos.v1.entries_pb2_grpc import EntriesStub
 from protos.v1.persons_pb2_grpc import PersonsStub
+from protos.v1.policies_pb2_grpc import RehearsalsStub
 from protos.v1.questions_pb2_grpc import QuestionsStub
 
 T = TypeVar("T")
@@ -82,6 +85,18 @@ class RegionLinks:
             reply = await EntriesStub(self._channel(region)).PullEntries(message, timeout=left)
             batch, _receipt = wire.batch_from_message(reply)
             return batch
+
+        return await self._trying(once, seconds=seconds, where=region.name)
+
+    async def rehearse(self, region: Region, files: Mapping[str, str], digest: str, *, seconds: float) -> RehearsalCounts:
+        """How the region's own recorded decisions come out under a draft, in counts and names of policies."""
+
+        async def once(left: float) -> RehearsalCounts:
+            reply = await RehearsalsStub(self._channel(region)).Rehearse(draft_to_message(files, digest), timeout=left)
+            counts = rehearsal_from_message(reply.rehearsal)
+            if counts.policy_digest != digest:
+                raise _unfit(region, "it rehearsed something else")
+            return counts
 
         return await self._trying(once, seconds=seconds, where=region.name)
 

@@ -69,6 +69,10 @@ class EntryStore(Protocol):
         """Let the epoch pulled afresh replace the old one, in one transaction. True when there was one."""
         ...
 
+    def forget(self, region: str) -> None:
+        """Drop everything of a region that has left."""
+        ...
+
     def count(self, region: str) -> int:
         """How many entries of the region are shown."""
         ...

@@ -6,6 +6,7 @@ Holidays come from the package `holidays`, whose version is part of the registry
 
 import calendar
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -64,7 +65,9 @@ def place_calendar(code: str) -> Calendar | None:
 
 @cache
 def _holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of some countries not every year is known: then weekends alone are days off
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
 
 
 def read_duration(text: object) -> Duration | None:

@@ -27,18 +27,24 @@ _ABOUT = frozenset(
     {"id", "title", "kind", "date", "expect", "cite", "basis", "certainty", "doubtful", "note", "src", "base", "set"}
 )
 _PARTS = frozenset({"mechanism", "mechanisms", "fields", "laws"})
-_EXPECT = ("outcome", "reasons", "obligations", "try_instead", "fields")
+_EXPECT = ("outcome", "reasons", "obligations", "try_instead", "fields", "rules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a case must answer: the outcome itself, and among what is returned all of these."""
+    """What a case must answer: the outcome itself, and among what is returned all of these.
+
+    `arguments` are those of the obligations that were named with some. `rules`, where given, are all the determining policies of
+    the file that the cases stand beside, and no more of it.
+    """
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
     obligations: tuple[str, ...] = ()
     try_instead: tuple[str, ...] = ()
     fields: Mapping[str, Form]
+    arguments: Mapping[str, Mapping[str, Any]]
+    rules: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +111,12 @@ def run(policies: Policies, cases: Iterable[Case]) -> list[Result]:
     results: list[Result] = []
     for case in cases:
         decision = decide(policies, case.request, at=case.at)
-        results.append(Result(case=case, decision=decision, missing=_missing(case.expected, decision)))
+        results.append(Result(case=case, decision=decision, missing=_missing(case, decision)))
     return results
 
 
-def _missing(expected: Expected, decision: Decision) -> tuple[str, ...]:
+def _missing(case: Case, decision: Decision) -> tuple[str, ...]:
+    expected = case.expected
     lacking: list[str] = []
     if decision.outcome is not expected.outcome:
         lacking.append(f"outcome {expected.outcome.value}")
@@ -123,7 +130,20 @@ def _missing(expected: Expected, decision: Decision) -> tuple[str, ...]:
         found = decision.field(name)
         if found is None or found.form is not form:
             lacking.append(f"field {name} {form.value}")
+    for name, arguments in expected.arguments.items():
+        owed = decision.obligation(name)
+        if owed is not None and dict(owed.arguments) != arguments:
+            lacking.append(f"obligation {name} with {_said(arguments)}")
+    if expected.rules is not None:
+        beside = case.place.file.removesuffix(SUFFIX) + ".yaml:" if case.place.file.endswith(SUFFIX) else ""
+        determining = {rule.policy for rule in decision.rules if rule.place.startswith(beside)}
+        lacking.extend(f"rule {name}" for name in expected.rules if name not in determining)
+        lacking.extend(f"no rule {name}" for name in sorted(determining - set(expected.rules)))
     return tuple(lacking)
+
+
+def _said(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in arguments.items())
 
 
 def satisfied(facts: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
@@ -224,10 +244,13 @@ class _CaseReader:
     def _expected(self, value: Any, where: MappingNode) -> Expected | None:
         try:
             unknown = set(value) - set(_EXPECT)
+            owed = [item if isinstance(item, dict) else {item: None} for item in value.get("obligations", ())]
             expected = Expected(
                 outcome=Outcome(value["outcome"]),
                 reasons=tuple(value.get("reasons", ())),
-                obligations=tuple(value.get("obligations", ())),
+                obligations=tuple(name for item in owed for name in item),
+                arguments={name: dict(given) for item in owed for name, given in item.items() if given is not None},
+                rules=tuple(value["rules"]) if "rules" in value else None,
                 try_instead=tuple(value.get("try_instead", ())),
                 fields={name: Form(form) for name, form in value.get("fields", {}).items()},
             )

@@ -1,16 +1,25 @@
-"""Checks policies before they are used: syntax and words, reviews that are due, and cases that are missing. It decides nothing."""
+"""Checks policies before they are used: syntax and words, reviews that are due, cases that fail or are missing, and with the
+analysis dead and shadowed rules, gaps, contradictions and endings. It decides nothing.
+"""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 
 from policies.engine.cases import SUFFIX, Result, load_cases, run
+from policies.engine.deadline_cases import DeadlineResult, run_deadline
 from policies.engine.diagnostics import Diagnostic, PolicyError, Severity
 from policies.engine.document import Policy
+from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import Policies, compile_policies
 from policies.engine.parser import load, parse_text, policy_files
 from policies.engine.registry import Registry
 from policies.engine.vocabulary import Effect
+
+ENDING_SOON = timedelta(days=90)
+ANALYSIS = "policies.engine.analysis"
+"""Imported when it is asked for: it needs a solver that deciding does without."""
 
 
 def check_text(text: str, filename: str, *, registry: Registry | None = None, at: date | None = None) -> list[Diagnostic]:
@@ -22,20 +31,74 @@ def check_text(text: str, filename: str, *, registry: Registry | None = None, at
     return _reviews(documents.policies, at)
 
 
-def check_paths(paths: Iterable[Path], *, at: date | None = None) -> list[Diagnostic]:
-    """Every finding on files and folders, with the cases beside them. Never raises PolicyError."""
+def check_paths(
+    paths: Iterable[Path], *, at: date | None = None, window: timedelta = ENDING_SOON, analysed: bool = False
+) -> list[Diagnostic]:
+    """Every finding on files and folders with the cases beside them, each once, in the order of files. Never raises PolicyError.
+
+    `analysed` looks for dead and shadowed rules, gaps, contradictions and what ends within `window` of `at`, which takes its time.
+    """
     given = list(paths)
     try:
         documents = load(given)
         policies = compile_policies(documents)
         results: dict[str, list[Result]] = {}
+        late: list[DeadlineResult] = []
         for path in policy_files(given):
             beside = path.with_name(path.name.removesuffix(".yaml") + SUFFIX)
             if beside.is_file():
-                results[path.name] = run(policies, load_cases(beside, documents.registry).cases)
+                cases = load_cases(beside, documents.registry)
+                results[path.name] = run(policies, cases.cases)
+                late.extend(run_deadline(case) for case in cases.deadlines)
     except PolicyError as error:
         return error.diagnostics
-    return [*_failed(results), *_uncovered(policies, results), *_reviews(documents.policies, at)]
+    found = [
+        *documents.warnings,
+        *_failed(results),
+        *_missed(late),
+        *_uncovered(policies, results),
+        *_reviews(documents.policies, at),
+    ]
+    if analysed:
+        found.extend(_analysed(policies, at, window, given))
+    unique = {(finding.where, finding.message): finding for finding in found}
+    return sorted(unique.values(), key=lambda finding: (finding.file, finding.line, finding.column))
+
+
+def _analysed(policies: Policies, at: date | None, window: timedelta, given: list[Path]) -> list[Diagnostic]:
+    """What the analysis finds, or one warning that says what could not be checked and how to mend that."""
+    try:
+        found: list[Diagnostic] = import_module(ANALYSIS).analyse(policies, at=at, window=window)
+    except ImportError:
+        return [_unanalysed(given, "the analysis is not installed", "")]
+    except DomicileError as error:
+        if error.code is not Code.ANALYSIS_MISSING:
+            raise
+        return [_unanalysed(given, error.what, error.remedy)]
+    return found
+
+
+def _unanalysed(given: list[Path], what: str, remedy: str) -> Diagnostic:
+    message = f"dead, shadowed and contradicting rules and gaps were not looked for: {what}"
+    name = given[0].name if given else ""
+    return Diagnostic(
+        file=name,
+        line=1,
+        column=1,
+        message=message,
+        remedy=remedy or "run `pip install --require-hashes -r requirements/analysis.txt`",
+        severity=Severity.WARNING,
+    )
+
+
+def _missed(results: Iterable[DeadlineResult]) -> list[Diagnostic]:
+    return [
+        result.case.place.finding(
+            f"deadline case `{result.case.id}` expects {result.case.due} and got {result.due}", "correct the calendar or the case"
+        )
+        for result in results
+        if not result.passed
+    ]
 
 
 def _failed(results: dict[str, list[Result]]) -> list[Diagnostic]:

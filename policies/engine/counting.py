@@ -29,7 +29,7 @@ class CounterSpec:
 
     `per` are the paths whose values tell one count from another (`subject` is the person). Requests count when their kind, channel
     and a category are among those named (empty: any), and where `special` names a law, when a category is special under it.
-    `stated` is another path that a request may state instead, when its own `window` is the counter's.
+    `stated` is another path that a request may state instead, when `data.window` is the counter's window.
     """
 
     name: str

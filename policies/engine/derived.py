@@ -10,11 +10,12 @@ from fractions import Fraction
 from typing import Any
 
 from policies.engine.calendars import place_calendar
-from policies.engine.facts import CATEGORIES, UNREADABLE, look_up
-from policies.engine.mechanisms import Standing
+from policies.engine.facts import CATEGORIES, CLAIM, UNREADABLE, look_up
+from policies.engine.mechanisms import Standing, proves
 from policies.engine.registry import Jurisdiction, Registry, ReleaseDefaults
 from policies.engine.request import Fact, TransferRequest
 
+_WITHOUT = "none"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -125,6 +126,19 @@ def _holiday(setting: Setting) -> bool | None:
     return None if calendar.country is None else calendar.holiday(date.fromordinal(setting.day))
 
 
+def _stated(setting: Setting) -> tuple[str, ...]:
+    """What is evidenced without a mechanism: laws that ask for safeguards of a transfer and not for a ground of it (28 CFR 202)."""
+    facts = setting.registry.facts
+    found: dict[str, None] = {}
+    for claim in setting.request.mechanisms:
+        if claim.get("id") == _WITHOUT:
+            for key, value in claim.items():
+                spec = facts.get(f"{CLAIM}{key}")
+                if key != "id" and proves(value, None if spec is None else spec.type, setting.day):
+                    found[key] = None
+    return tuple(found)
+
+
 def _weekday(setting: Setting) -> str:
     return _WEEKDAYS[date.fromordinal(setting.day).weekday()]
 
@@ -143,6 +157,7 @@ DERIVED: dict[str, Callable[[Setting], Any]] = {
     "release.differencing": _differencing,
     "mechanisms.late": lambda setting: setting.standing.late,
     "mechanisms.stale": lambda setting: setting.standing.stale,
+    "claims.stated": _stated,
     "contact.weekday": _weekday,
     "contact.holiday": _holiday,
 }

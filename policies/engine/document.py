@@ -10,6 +10,7 @@ from typing import TypeAlias
 import rfc8785
 
 from policies.engine.decision import RuleRef
+from policies.engine.diagnostics import Diagnostic
 from policies.engine.registry import Registry
 from policies.engine.request import Fact
 from policies.engine.strict_yaml import Plain
@@ -76,11 +77,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """Parsed policies with the registry they were read against; `content` is what the digest covers."""
+    """Parsed policies with the registry they were read against; `content` is what the digest covers.
+
+    `warnings` keep no file from loading.
+    """
 
     policies: tuple[Policy, ...]
     registry: Registry
     content: tuple[Plain, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def digest(self) -> str:

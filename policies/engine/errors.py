@@ -30,6 +30,19 @@ class Code(StrEnum):
     TRANSFER_DENIED = "transfer:decision:denied"
     POLICY_INVALID = "policy:document:invalid"
     POLICY_MISSING = "policy:bundle:missing"
+    BUNDLE_ALTERED = "bundle:content:altered"
+    BUNDLE_ONE_SIGNATURE = "bundle:signature:missing"
+    BUNDLE_OWN_APPROVAL = "bundle:approval:own"
+    BUNDLE_NOT_COUNTERSIGNED = "bundle:countersignature:missing"
+    BUNDLE_NOT_PUBLISHED = "bundle:publisher:missing"
+    BUNDLE_KEY_UNKNOWN = "bundle:key:unknown"
+    BUNDLE_KEY_REVOKED = "bundle:key:revoked"
+    BUNDLE_OLDER = "bundle:version:older"
+    BUNDLE_GAP = "bundle:version:gap"
+    BUNDLE_EXPIRED = "bundle:validity:expired"
+    STOP_REFUSED = "stop:signature:refused"
+    TRUST_REFUSED = "trust:root:refused"
+    TRUST_OLDER = "trust:root:older"
     IMPORTER_UNKNOWN = "importer:registry:unknown"
     TICKET_REFUSED = "ticket:signature:refused"
     QUESTION_INVALID = "question:text:invalid"
@@ -47,6 +60,7 @@ class Code(StrEnum):
     LEDGER_BROKEN = "ledger:chain:broken"
     KEY_MISSING = "key:material:missing"
     RATE_LIMITED = "request:rate:limited"
+    ANALYSIS_MISSING = "analysis:library:missing"
     INTERNAL = "system:fault:unexpected"
 
 
@@ -79,6 +93,19 @@ CATALOGUE: dict[Code, Row] = {
     Code.TRANSFER_DENIED: Row(7, 403, "the region's transfer policy does not let this leave"),
     Code.POLICY_INVALID: Row(3, 422, "the policy is not valid"),
     Code.POLICY_MISSING: Row(7, 403, "the region has no valid policy, so nothing leaves"),
+    Code.BUNDLE_ALTERED: Row(15, 422, "the policy bundle is truncated or altered"),
+    Code.BUNDLE_ONE_SIGNATURE: Row(9, 409, "the policy bundle lacks the signature of its author or its approver"),
+    Code.BUNDLE_OWN_APPROVAL: Row(9, 409, "the policy bundle was approved by its own author"),
+    Code.BUNDLE_NOT_COUNTERSIGNED: Row(9, 409, "the policy bundle lacks the countersignature of a region that it widens"),
+    Code.BUNDLE_NOT_PUBLISHED: Row(9, 409, "the policy bundle lacks the publisher's signature"),
+    Code.BUNDLE_KEY_UNKNOWN: Row(16, 401, "the policy bundle is signed by a key that is not enrolled for this"),
+    Code.BUNDLE_KEY_REVOKED: Row(16, 401, "the policy bundle is signed by a key that is revoked or replaced"),
+    Code.BUNDLE_OLDER: Row(9, 409, "the policy bundle is not newer than the one in force"),
+    Code.BUNDLE_GAP: Row(9, 409, "the policy bundle does not follow the one in force"),
+    Code.BUNDLE_EXPIRED: Row(9, 409, "the policy bundle has expired"),
+    Code.STOP_REFUSED: Row(16, 401, "the stop notice was refused"),
+    Code.TRUST_REFUSED: Row(16, 401, "the list of policy keys was refused"),
+    Code.TRUST_OLDER: Row(9, 409, "the list of policy keys is not newer than the one known"),
     Code.IMPORTER_UNKNOWN: Row(7, 403, "the importer is not registered with the region"),
     Code.TICKET_REFUSED: Row(16, 401, "the ticket was refused"),
     Code.QUESTION_INVALID: Row(3, 422, "the question cannot be read"),
@@ -96,6 +123,7 @@ CATALOGUE: dict[Code, Row] = {
     Code.LEDGER_BROKEN: Row(15, 500, "the ledger does not verify, so nothing leaves"),
     Code.KEY_MISSING: Row(9, 503, "a key is missing"),
     Code.RATE_LIMITED: Row(8, 429, "too many requests, wait before the next"),
+    Code.ANALYSIS_MISSING: Row(12, 501, "this installation cannot analyse policies"),
     Code.INTERNAL: Row(13, 500, "something went wrong on this side"),
 }
 

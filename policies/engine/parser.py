@@ -4,13 +4,13 @@ Every finding of a file is collected with its line, column and remedy before Pol
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
 from policies.engine.decision import RuleRef
-from policies.engine.diagnostics import Diagnostic, PolicyError, use_one_of
+from policies.engine.diagnostics import Diagnostic, PolicyError, Severity, use_one_of
 from policies.engine.document import FOREVER, Certainty, Documents, Duty, Policy, Review
 from policies.engine.facts import CATEGORIES
 from policies.engine.obligations import measure
@@ -45,15 +45,19 @@ def load(paths: Path | Iterable[Path], *, registry: Registry | None = None) -> D
     known = registry or (registry_of(given[0] if given[0].is_dir() else given[0].parent) if given else shipped_registry())
     findings = [finding for path in given if path.is_dir() for finding in _strays(path)]
     parsed: list[Documents] = []
+    warnings: list[Diagnostic] = []
     for path in policy_files(given):
         try:
-            parsed.append(parse_text(_read(path), path.name, registry=known))
+            parsed.append(parse_text(read_text(path), path.name, registry=known))
         except PolicyError as error:
             findings.extend(error.diagnostics)
+        else:
+            warnings.extend([] if parsed[-1].policies else [_empty(path)])
     documents = Documents(
         policies=tuple(policy for part in parsed for policy in part.policies),
         registry=known,
         content=tuple(body for part in parsed for body in part.content),
+        warnings=tuple(warnings),
     )
     findings.extend(_repeated_names(documents.policies))
     if findings:
@@ -70,6 +74,12 @@ def policy_files(paths: Iterable[Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def _empty(path: Path) -> Diagnostic:
+    """A file that holds no policy loads, but whoever emptied it may not have meant its law to be silent."""
+    remedy = "restore it, or remove it; where no policy speaks, nothing leaves"
+    return replace(Place(path.name, 1, 1).finding("the file holds no policy", remedy), severity=Severity.WARNING)
 
 
 def _strays(folder: Path) -> list[Diagnostic]:
@@ -104,7 +114,8 @@ def parse_text(text: str, filename: str, *, registry: Registry | None = None) ->
     return Documents(policies=tuple(policies), registry=known, content=tuple(plain(node) for node in nodes))
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a policy file. Raises PolicyError when it is too large, not UTF-8 or cannot be read."""
     start = Place(path.name, 1, 1)
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprotos/v1/membership.proto\x12\x0b\x64omicile.v1\"a\n\x0bJoinRequest\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x14\n\x0cjurisdiction\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\"\x91\x01\n\x0cJoinResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\x12\x12\n\nticket_key\x18\x03 \x01(\x0c\x12\x13\n\x0brevocations\x18\x04 \x01(\x0c\x12\x12\n\nfederation\x18\x05 \x01(\t\x12\x1a\n\x12index_organisation\x18\x06 \x01(\t\"6\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\"D\n\x18RenewCertificateResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\"?\n\x0eRegionalDomain\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06values\x18\x03 \x03(\t\"\xd4\x01\n\x0f\x41nnounceRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x17\n\x0fprogram_version\x18\x02 \x01(\t\x12\x14\n\x0cwire_version\x18\x03 \x01(\r\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x12\n\nfeed_epoch\x18\x05 \x01(\t\x12\x15\n\rreading_epoch\x18\x06 \x01(\t\x12,\n\x07\x64omains\x18\x07 \x03(\x0b\x32\x1b.domicile.v1.RegionalDomain\x12\x11\n\ttime_zone\x18\x08 \x01(\t\"o\n\x10\x41nnounceResponse\x12\x13\n\x0brevocations\x18\x01 \x01(\x0c\x12\x12\n\nticket_key\x18\x02 \x01(\x0c\x12\x14\n\x0cwire_version\x18\x03 \x01(\r\x12\x1c\n\x14\x61nnounce_again_after\x18\x04 \x01(\r2\xf3\x01\n\nFederation\x12;\n\x04Join\x12\x18.domicile.v1.JoinRequest\x1a\x19.domicile.v1.JoinResponse\x12_\n\x10RenewCertificate\x12$.domicile.v1.RenewCertificateRequest\x1a%.domicile.v1.RenewCertificateResponse\x12G\n\x08\x41nnounce\x12\x1c.domicile.v1.AnnounceRequest\x1a\x1d.domicile.v1.AnnounceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprotos/v1/membership.proto\x12\x0b\x64omicile.v1\"a\n\x0bJoinRequest\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x14\n\x0cjurisdiction\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\"\xa6\x01\n\x0cJoinResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\x12\x12\n\nticket_key\x18\x03 \x01(\x0c\x12\x13\n\x0brevocations\x18\x04 \x01(\x0c\x12\x12\n\nfederation\x18\x05 \x01(\t\x12\x1a\n\x12index_organisation\x18\x06 \x01(\t\x12\x13\n\x0bpolicy_root\x18\x07 \x01(\x0c\"6\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\"D\n\x18RenewCertificateResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61uthorities\x18\x02 \x01(\x0c\"?\n\x0eRegionalDomain\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06values\x18\x03 \x03(\t\"\xd4\x01\n\x0f\x41nnounceRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x17\n\x0fprogram_version\x18\x02 \x01(\t\x12\x14\n\x0cwire_version\x18\x03 \x01(\r\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x12\n\nfeed_epoch\x18\x05 \x01(\t\x12\x15\n\rreading_epoch\x18\x06 \x01(\t\x12,\n\x07\x64omains\x18\x07 \x03(\x0b\x32\x1b.domicile.v1.RegionalDomain\x12\x11\n\ttime_zone\x18\x08 \x01(\t\"o\n\x10\x41nnounceResponse\x12\x13\n\x0brevocations\x18\x01 \x01(\x0c\x12\x12\n\nticket_key\x18\x02 \x01(\x0c\x12\x14\n\x0cwire_version\x18\x03 \x01(\r\x12\x1c\n\x14\x61nnounce_again_after\x18\x04 \x01(\r2\xf3\x01\n\nFederation\x12;\n\x04Join\x12\x18.domicile.v1.JoinRequest\x1a\x19.domicile.v1.JoinResponse\x12_\n\x10RenewCertificate\x12$.domicile.v1.RenewCertificateRequest\x1a%.domicile.v1.RenewCertificateResponse\x12G\n\x08\x41nnounce\x12\x1c.domicile.v1.AnnounceRequest\x1a\x1d.domicile.v1.AnnounceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOINREQUEST']._serialized_start=43
   _globals['_JOINREQUEST']._serialized_end=140
   _globals['_JOINRESPONSE']._serialized_start=143
-  _globals['_JOINRESPONSE']._serialized_end=288
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=290
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=344
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=346
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=414
-  _globals['_REGIONALDOMAIN']._serialized_start=416
-  _globals['_REGIONALDOMAIN']._serialized_end=479
-  _globals['_ANNOUNCEREQUEST']._serialized_start=482
-  _globals['_ANNOUNCEREQUEST']._serialized_end=694
-  _globals['_ANNOUNCERESPONSE']._serialized_start=696
-  _globals['_ANNOUNCERESPONSE']._serialized_end=807
-  _globals['_FEDERATION']._serialized_start=810
-  _globals['_FEDERATION']._serialized_end=1053
+  _globals['_JOINRESPONSE']._serialized_end=309
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=311
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=365
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=367
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=435
+  _globals['_REGIONALDOMAIN']._serialized_start=437
+  _globals['_REGIONALDOMAIN']._serialized_end=500
+  _globals['_ANNOUNCEREQUEST']._serialized_start=503
+  _globals['_ANNOUNCEREQUEST']._serialized_end=715
+  _globals['_ANNOUNCERESPONSE']._serialized_start=717
+  _globals['_ANNOUNCERESPONSE']._serialized_end=828
+  _globals['_FEDERATION']._serialized_start=831
+  _globals['_FEDERATION']._serialized_end=1074
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,7 @@ class JoinResponse(_message.Message):
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     FEDERATION_FIELD_NUMBER: _builtins.int
     INDEX_ORGANISATION_FIELD_NUMBER: _builtins.int
+    POLICY_ROOT_FIELD_NUMBER: _builtins.int
     certificate: _builtins.bytes
     """X.509, PEM"""
     authorities: _builtins.bytes
@@ -70,6 +71,8 @@ class JoinResponse(_message.Message):
     federation: _builtins.str
     index_organisation: _builtins.str
     """the importer that receives entries"""
+    policy_root: _builtins.bytes
+    """signed root document: whose signatures make a policy bundle"""
     def __init__(
         self,
         *,
@@ -79,10 +82,11 @@ class JoinResponse(_message.Message):
         revocations: _builtins.bytes = ...,
         federation: _builtins.str = ...,
         index_organisation: _builtins.str = ...,
+        policy_root: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "certificate", b"certificate", "federation", b"federation", "index_organisation", b"index_organisation", "revocations", b"revocations", "ticket_key", b"ticket_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "certificate", b"certificate", "federation", b"federation", "index_organisation", b"index_organisation", "policy_root", b"policy_root", "revocations", b"revocations", "ticket_key", b"ticket_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

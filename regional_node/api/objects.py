@@ -71,7 +71,7 @@ class _ObjectsRoute(APIRoute):
             try:
                 return await answer(request)
             except FieldsInvalidError as error:
-                faults = [{"field": f.field, "code": f.code.value, "remedy": f.remedy} for f in error.faults]
+                faults = [shape.fault_shown(fault) for fault in error.faults]
                 body = problem(
                     error.code, detail="fields are not acceptable", remedy="correct the fields named in `errors`", errors=faults
                 )
@@ -170,7 +170,7 @@ class _Routes:
         created = await run_in_threadpool(self._api.editing.create, self._type, given, idempotency=idempotency)
         if created.replayed:
             await run_in_threadpool(self._api.editing.note, caller.caller_id, [created.record])
-        headers = {"location": f"{PREFIX}/{self._type.value}/{created.record.id}"}
+        headers = {"location": f"{PREFIX}/{self._type.value}/{created.record.id}", **self._warnings(created.record, given)}
         return _record(created.record, status=created.status, headers=headers)
 
     async def read(self, record_id: str, caller: Reader, if_none_match: IfNoneMatch = None, fields: Fields = None) -> Response:
@@ -204,7 +204,11 @@ class _Routes:
             self._api.editing.update, self._type, record_id, given, expected_version=expected, whole=whole
         )
         await run_in_threadpool(self._api.editing.note, caller.caller_id, [record])
-        return _record(record)
+        return _record(record, headers=self._warnings(record, given))
+
+    def _warnings(self, record: Record, given: Mapping[str, Any]) -> dict[str, str]:
+        """The header that names fields which are kept though the policies discourage it."""
+        return shape.warnings(self._api.editing.discouraged(record, given))
 
     def _page(self, caller: Caller, query: Search, fields: frozenset[str] | None) -> dict[str, Any]:
         reader_id = caller.caller_id if shape.shows_sealed(self._type, fields) else None

@@ -1,6 +1,7 @@
 """A record as JSON and as headers, and back. Only what is asked for is shown; nothing here checks a role."""
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -10,13 +11,28 @@ import msgspec
 from policies.engine.errors import Code, DomicileError
 from regional_node.crm.fields import FIELDS, RecordType
 from regional_node.crm.records import Plain, Record
+from regional_node.crm.validation import FieldFault
 
 _SYSTEM = ("id", "type", "subject_id", "version", "created_at", "updated_at")
 _ENDS = ("custom", "external_ids")
 _LONGEST_KEY = 200
+WARNINGS = "domicile-warnings"
 encode = msgspec.json.Encoder().encode
 NAMES = {kind: (*_SYSTEM, *(spec.name for spec in specs), *_ENDS) for kind, specs in FIELDS.items()}
 _SEALED = {kind: {*_ENDS, *(spec.name for spec in specs if spec.sealed)} for kind, specs in FIELDS.items()}
+
+
+def fault_shown(fault: FieldFault) -> dict[str, Any]:
+    """A fault as a member of a problem's `errors`; with law, rule and citations where a policy says so."""
+    told: dict[str, Any] = {"field": fault.field, "code": fault.code.value, "remedy": fault.remedy}
+    if (ground := fault.ground) is not None:
+        told |= {"law": ground.law, "rule": ground.rule, "cite": list(ground.cite), "because": [*ground.reasons, *ground.faults]}
+    return told
+
+
+def warnings(faults: Sequence[FieldFault]) -> dict[str, str]:
+    """The header of a write that was done though policies advise against it: a JSON list in ASCII, nothing when there is none."""
+    return {WARNINGS: json.dumps([fault_shown(fault) for fault in faults], separators=(",", ":"))} if faults else {}
 
 
 def shown(record: Record, fields: frozenset[str] | None) -> dict[str, Any]:

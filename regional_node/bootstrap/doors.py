@@ -8,9 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from policies.engine.errors import Code, DomicileError
 from regional_node.bootstrap.home import House, now
-from regional_node.egress.gate import Gate, Randomness, Subject
-from regional_node.egress.importers import ImporterRegister
-from regional_node.egress.requests import NodeIdentity
+from regional_node.egress.gate import Gate
+from regional_node.egress.given import Randomness, Subject
 from regional_node.settings import NodeSettings
 from regional_node.storage.accounts import StoredSpentTickets
 from regional_node.storage.keys import PSEUDONYM_SECRET
@@ -46,22 +45,20 @@ def open_projection(house: House) -> Projection:
     )
 
 
-def open_gate(house: House, projection: Projection, *, ticket_key: Callable[[], Ed25519PublicKey]) -> Gate:
-    """The only door out."""
-    node = NodeIdentity(
-        region=house.settings.region,
-        jurisdiction=house.settings.jurisdiction,
-        organisation=house.settings.organisation,
-        state=house.settings.state or None,
-    )
+def open_gate(
+    house: House, projection: Projection, *, ticket_key: Callable[[], Ed25519PublicKey], index: Callable[[], str]
+) -> Gate:
+    """The only door out. `index` gives the organisation that runs the index."""
     return Gate(
-        node=node,
+        node=house.node,
         policies=house.policies,
-        importers=ImporterRegister(house.home / "importers.yaml"),
+        importers=house.importers,
+        index=index,
         ticket_key=ticket_key,
         tickets=StoredSpentTickets(house.engine),
         ledger=house.ledger,
         account=house.account,
+        counting=house.counting,
         readings=projection,
         people=lambda pseudonym: _subject(house, pseudonym),
         pseudonym_key=lambda importer: _pseudonym_key(house, importer),

@@ -3,11 +3,13 @@
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uuid_utils
 from cryptography.hazmat.primitives import hashes, hmac, serialization
@@ -23,19 +25,25 @@ from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import load_policies
 from policies.engine.readings import SubjectClass
 from protos.certificates import write_private
+from regional_node.bootstrap.policies import PolicyRooms, policies_kept, policy_source
 from regional_node.crm.domains import Domains
 from regional_node.crm.roles import Role
+from regional_node.egress.importers import Exporter, ImporterRegister
 from regional_node.egress.policy_source import PolicySource
+from regional_node.egress.requests import NodeIdentity
 from regional_node.settings import NodeSettings
 from regional_node.storage.accounts import StoredPrivacyAccount
+from regional_node.storage.counters import StoredCounters
 from regional_node.storage.feed import StoredFeed
 from regional_node.storage.imports import SqlImportJournal
-from regional_node.storage.keys import INDEX_SECRET, FileKeys, create_keys, require_private
+from regional_node.storage.keys import INDEX_SECRET, PSEUDONYM_SECRET, FileKeys, create_keys, require_private
 from regional_node.storage.ledger import LedgerKey, StoredLedger
 from regional_node.storage.reads import SqlReadTrail
 from regional_node.storage.sealing import Indexer, Sealer
 from regional_node.storage.tables import sign_in
 from regional_node.storage.units import SqlUnits
+from regional_node.usecases.collecting import Collecting, Collector
+from regional_node.usecases.counters import Counting
 from regional_node.usecases.editing import Editing
 from regional_node.usecases.imports.run import Progress, Tools
 from regional_node.usecases.imports.values import Region
@@ -47,14 +55,21 @@ RUNNING_FILE = Path("run") / "node.json"
 _LEDGER_KEY = Path("keys") / "ledger.key"
 _EMPTY_REGISTER = """# Who may receive what leaves this region. An organisation that is not here is denied.
 #
+# exporter:                             # optional: what the region states of itself
+#   facts: {role: controller}           # what policies read under `exporter.` in every request, such as `sector: health`
+#   purpose: sales                      # what its own records are kept for, and on which legal basis, where a law asks
+#   legal_basis: contract
 # importers:
 #   - id: acme-hq                       # the organisation that runs the index, as `regional-node join` said
 #     name: Acme Headquarters
 #     jurisdiction: EU                  # whose law binds it
 #     state: IE
-#     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`
+#     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`; kept duties too:
+#                                       # notice_names_transfer, tia_kept_current, clauses_copied_on_request, ccpa_contract,
+#                                       # deletion_forwarded: each counts only as `true`
 #     mechanisms: []                    # across a border, such as [{id: adequacy}]; see policies/registry/laws
-#     purposes:                         # each with its legal basis in this region
+#     purposes:                         # each with its legal basis; who runs the index receives every answer, so it needs
+#                                       # the purposes of all who ask through it
 #       functional.federation_index: A6-1-f     # the pseudonymous entries that the index pulls
 #       analytics.reporting: A6-1-f
 #
@@ -133,7 +148,33 @@ class House:
     def editing(self) -> Editing:
         """The use cases on records."""
         trail = SqlReadTrail(self.engine, new_id=new_id)
-        return Editing(unit_of_work=self.units, trail=trail, domains=domains_of(self.settings), now=now, new_id=new_id)
+        return Editing(
+            unit_of_work=self.units,
+            trail=trail,
+            domains=domains_of(self.settings),
+            now=now,
+            new_id=new_id,
+            collecting=self.collecting,
+        )
+
+    @cached_property
+    def collecting(self) -> Collecting:
+        """What the region's policies say of keeping a field."""
+        return Collecting(policies=self.policies, collector=self._collector)
+
+    def _collector(self) -> Collector:
+        """The region as it collects, by its settings and by what its register states."""
+        stated = Exporter()
+        with suppress(DomicileError):  # a register that cannot be read states nothing, and unknown facts refuse where they decide
+            policies = self.policies()
+            stated = self.importers.exporter(policies.registry if policies is not None else None)
+        party = {"role": "controller", **stated.facts, "organisation": self.settings.organisation}
+        if self.settings.state:
+            party["state"] = self.settings.state
+        more = {"purpose": stated.purpose, "legal_basis": stated.legal_basis}
+        return Collector(
+            jurisdiction=self.settings.jurisdiction, party=party, more={k: v for k, v in more.items() if v is not None}
+        )
 
     @cached_property
     def ledger(self) -> StoredLedger:
@@ -151,6 +192,22 @@ class House:
         return StoredPrivacyAccount(self.engine, caps=caps)
 
     @cached_property
+    def counters(self) -> StoredCounters:
+        """Whom data went out of, counted for the rules that count."""
+        return StoredCounters(self.engine)
+
+    @cached_property
+    def counting(self) -> Counting:
+        """Reservations of these counts."""
+        secret = _derived(self.keys.secret(PSEUDONYM_SECRET), b"domicile: digests of counted persons")
+        return Counting(self.counters, secret=secret, zone=ZoneInfo(self.settings.time_zone))
+
+    @cached_property
+    def importers(self) -> ImporterRegister:
+        """Who may receive, and what the region states of itself."""
+        return ImporterRegister(self.home / "importers.yaml")
+
+    @cached_property
     def feed(self) -> StoredFeed:
         """The feed of pseudonymous keys."""
         return StoredFeed(self.engine, region=self.settings.region)
@@ -158,7 +215,33 @@ class House:
     @cached_property
     def policies(self) -> PolicySource:
         """The policies in force."""
-        return PolicySource(self.home / "policies")
+        return self.policy_rooms.source
+
+    @cached_property
+    def policy_rooms(self) -> PolicyRooms:
+        """All that is done with policies: fetched, stopped, rehearsed."""
+        kept = policies_kept(self.home, self.engine)
+        return PolicyRooms(
+            home=self.home,
+            settings=self.settings,
+            node=self.node,
+            kept=kept,
+            source=policy_source(self.home, self.settings, kept, clock=now),
+            importers=self.importers,
+            ledger=self.ledger,
+            clock=now,
+            new_id=new_id,
+        )
+
+    @property
+    def node(self) -> NodeIdentity:
+        """Who exports from here."""
+        return NodeIdentity(
+            region=self.settings.region,
+            jurisdiction=self.settings.jurisdiction,
+            organisation=self.settings.organisation,
+            state=self.settings.state or None,
+        )
 
     @cached_property
     def journal(self) -> SqlImportJournal:
@@ -183,6 +266,7 @@ class House:
             journal=self.journal,
             region=region,
             secret=_derived(self.keys.secret(INDEX_SECRET), b"domicile: digests of imported rows"),
+            collecting=self.collecting,
             new_id=new_id,
             clock=now,
             progress=progress,

@@ -12,7 +12,7 @@ _COMMANDS = {
     "join": "regional_node.cli.membership:join",
     "ledger": "regional_node.cli.checking:ledger",
     "migrate": "regional_node.cli.making:migrate",
-    "policy": "regional_node.cli.checking:policy",
+    "policy": "regional_node.cli.policies_signing:policy",
     "renew": "regional_node.cli.membership:renew",
     "serve": "regional_node.cli.running:serve",
     "tokens": "regional_node.cli.people:tokens",

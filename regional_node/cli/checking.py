@@ -1,4 +1,4 @@
-"""The commands that check a node: which policies decide, and whether the ledger holds. They change nothing."""
+"""The commands that check a node's ledger: whether it holds, and its newest records. They change nothing."""
 
 import json
 
@@ -6,34 +6,6 @@ import click
 
 from policies.engine.errors import Code, DomicileError
 from regional_node.cli.commands import Place, as_json, on_home, print_json
-from regional_node.egress.importers import ImporterRegister
-
-
-@click.group()
-def policy() -> None:
-    """The policies in force at this node."""
-
-
-@policy.command("status")
-@on_home
-@as_json
-def policy_status(place: Place, *, plain: bool) -> None:
-    """Which policies decide here, by which digest, and who is registered to receive; or what is wrong, and where."""
-    source = place.house().policies
-    policies = source()
-    if policies is None:
-        fault = source.fault or DomicileError("there is no policy", code=Code.POLICY_MISSING)
-        raise DomicileError(
-            what=f"nothing leaves: {fault.what}", where=fault.where, remedy=fault.remedy or "mend the file", code=fault.code
-        )
-    laws = sorted({each.law for each in policies.documents.policies})
-    importers = ImporterRegister(place.home / "importers.yaml").names()
-    facts = {"digest": policies.digest, "policies": len(policies.documents.policies), "laws": laws, "importers": list(importers)}
-    if plain:
-        print_json(facts)
-    else:
-        click.echo(f"{facts['policies']} policies of {', '.join(laws)} in force, digest {policies.digest}")
-        click.echo(f"registered importers: {', '.join(importers) or 'none, so nothing leaves'}")
 
 
 @click.group()

@@ -25,6 +25,7 @@ COUNTED = 1000
 _FEW = 5
 _PAST = 40
 _EXPECTED = frozenset({Code.INPUT_INVALID, Code.INPUT_UNKNOWN})
+_DONE = frozenset({"created", "saved"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +92,25 @@ class RecordPages:
             related=self._related(setter, record, caller),
             events=self._events(setter, record, caller) if face.kind in {RecordType.PEOPLE, RecordType.COMPANIES} else None,
             writes=may_write(caller),
-            done=done if done in {"created", "saved"} else "",
+            done=done if done in _DONE else "",
+            discouraged=editing.discouraged(record, record.values) if done in _DONE else (),
         )
 
     def _answer(self, request: Request, caller: Caller, asked: Wanted) -> Response:
         setter = setter_of(request, self._rooms)
         listed = self._listed(setter, asked, caller)
         status = 422 if listed.trouble and not wants_part(request) else 200
+        whole = not (asked.words or asked.filters or asked.cursor)
+        counted = self._rooms.editing.count(self._face.kind, cap=COUNTED) if whole else None
         if wants_part(request):
-            return show(request, "results.html", face=self._face, listed=listed)
+            return show(request, "results.html", part=True, face=self._face, listed=listed, counted=counted, cap=COUNTED)
         return show(
             request,
             "list.html",
             status=status,
             face=self._face,
             listed=listed,
-            counted=self._rooms.editing.count(self._face.kind, cap=COUNTED),
+            counted=counted,
             cap=COUNTED,
             choices=[(name, chosen(self._face, name, self._rooms.domains, setter)) for name in self._face.filters],
             parties=self._parties(asked, caller),

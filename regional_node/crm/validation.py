@@ -49,15 +49,41 @@ class FaultCode(StrEnum):
     OUTSIDE_DOMAIN = "outside_domain"
     NO_SUCH_RECORD = "no_such_record"
     IN_THE_FUTURE = "in_the_future"
+    NOT_TO_BE_KEPT = "not_to_be_kept"  # the policies of the region; the next two as well
+    NEEDS_CONSENT = "needs_consent"
+    DISCOURAGED = "discouraged"  # a warning: the field is kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Which rule of which law says so, and what it cites; no rule where none permits, or a fact that decides is not known."""
+
+    law: str = ""
+    rule: str = ""
+    cite: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The rule with its citations, else why none permits."""
+        if not self.rule:
+            return "; ".join(self.faults or self.reasons)
+        return f"{self.law}, rule `{self.rule}`" + (f" ({', '.join(self.cite)})" if self.cite else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldFault:
-    """One fault: the field's name, what is wrong, and how to mend it. It never holds the value."""
+    """One fault: the field's name, what is wrong, how to mend it, and by which rule of a policy. It never holds the value."""
 
     field: str
     code: FaultCode
     remedy: str
+    ground: Ground | None = None
+
+    def __str__(self) -> str:
+        """The field, what is wrong with it, and by which rule."""
+        by = f" by {self.ground}" if self.ground is not None else ""
+        return f"`{self.field}` {self.code.value.replace('_', ' ')}{by}"
 
 
 class FieldsInvalidError(DomicileError):
@@ -66,7 +92,10 @@ class FieldsInvalidError(DomicileError):
     code = Code.INPUT_INVALID
 
     def __init__(self, faults: tuple[FieldFault, ...]) -> None:
-        told = ", ".join(f"`{fault.field}` {fault.code.value.replace('_', ' ')}" for fault in faults)
+        told = ", ".join(
+            f"`{fault.field}` {fault.code.value.replace('_', ' ')}" + (f" by {fault.ground}" if fault.ground else "")
+            for fault in faults
+        )
         super().__init__(f"fields are not acceptable: {told}", remedy="; ".join(dict.fromkeys(f.remedy for f in faults)))
         self.faults = faults
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from policies.engine.decision import Decision, Obligation
 from policies.engine.vocabulary import Shape
 from regional_node.egress.importers import Importer
+from regional_node.egress.stated import DUTY_FACTS
 
 _DAYS = re.compile(r"P([0-9]{1,5})D\Z")
 
@@ -64,23 +65,23 @@ def _checked_on(mechanisms: tuple[Mapping[str, object], ...]) -> date | None:
     return None
 
 
-def _registered(fact: str) -> Callable[[Obligation, Circumstances], bool]:
+def named(duty: str) -> str:
+    """A duty as a denial names it: with the fact of the register that states it, where people carry it out."""
+    fact = DUTY_FACTS.get(duty)
+    return f"`{duty}`" if fact is None else f"`{duty}` (the register states it of the importer as `{fact}: true`)"
+
+
+def _by_the_register(obligation: Obligation, circumstances: Circumstances) -> bool:
     """What people must have done outside this program: it counts when the register states it of the importer, as `true`."""
-
-    def stated(_obligation: Obligation, circumstances: Circumstances) -> bool:
-        return circumstances.importer.facts.get(fact) is True
-
-    return stated
+    return circumstances.importer.facts.get(DUTY_FACTS[obligation.name]) is True
 
 
 _TABLE: dict[str, Callable[[Obligation, Circumstances], bool]] = {
     "record_ropa": _by_the_record,
     "document_derogation": _by_the_record,
-    "transparency_13_1_f": _registered("notice_names_transfer"),
-    "honour_deletion_downstream": _registered("deletion_forwarded"),
     "renew_tia_soon": _by_the_record,
     "noise": _by_noise,
     "suppress_cell": _by_noise,  # every answered cell is noised and withheld under `min_cell`
     "verify_dpf_list": _list_checked,
-    "service_provider_terms": _registered("ccpa_contract"),
+    **dict.fromkeys(DUTY_FACTS, _by_the_register),
 }

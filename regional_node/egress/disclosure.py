@@ -5,9 +5,10 @@ Nothing here reads a record, opens a store or computes with a float. The choices
   included, and a cell without rows is noised like any other: that a cell is there says nothing;
 - a subject is added or removed as a whole, with at most r rows in at most m groups and each of its totals clamped to B. The squared
   L2 sensitivity of a count of rows is then r^2, of a count of subjects min(m, r), of a sum B^2 min(m, r);
-- one count of subjects is always paid for and withholds cells under the policy's `min_cell`, and those that its own noise (two
-  standard deviations) could have made out of nobody. Where a subject holds one row, a
-  question's own count(*) is that count; else it is added and stays inside. Withholding looks at noised values only.
+- one count of subjects is always paid for and withholds cells under the policy's `min_cell`, and those that its own noise could
+  have made out of nobody: over all cells asked, an empty one passes in one answer of a hundred at most (`thresholds`). Where a
+  subject holds one row, a question's own count(*) is that count; else it is added and stays inside, and a count of rows that
+  itself comes out under `min_cell`, or below zero, withholds its cell too. Withholding looks at noised values only.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from policies.engine.decision import Obligation
 from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import OTHER, ReadingTable, SubjectClass
 from regional_node.egress.noise import Below, discrete_gaussian, gaussian_variance
+from regional_node.egress.thresholds import threshold
 from regional_node.usecases.questions import Domains, column_of, domain_of, refuse
 from regional_node.usecases.readings import Clamp, ExactCell, periods
 
@@ -47,13 +49,16 @@ class NoiseTerms:
 class Disclosure:
     """How one question is answered. `variances` stand in plan order, `counting` is that of the count which withholds cells.
 
-    `counted_by` is the plan's measure that serves as that count, None when it is added.
+    `counted_by` is the plan's measure that serves as that count, None when it is added; `threshold` is the least that it shows.
+    `row_counts` are the plan's measures that count rows.
     """
 
     variances: tuple[Fraction, ...]
     counting: Fraction
     counted_by: int | None
+    row_counts: tuple[int, ...]
     min_cell: int
+    threshold: int
     rho: Fraction
     keys: tuple[tuple[str | None, ...], ...]
     subject_class: SubjectClass
@@ -97,13 +102,16 @@ def disclosure(
     counted_by = next((i for i, m in enumerate(plan.aggregates) if one_row and m.kind is AggregateKind.COUNT), None)
     counting = gaussian_variance(groups, terms.rho_per_measure) if counted_by is None else variances[counted_by]
     paid = len(variances) + (1 if counted_by is None else 0)
+    keys = tuple(_all_keys(plan, table, domains, frozen_on))
     return Disclosure(
         variances=variances,
         counting=counting,
         counted_by=counted_by,
+        row_counts=tuple(i for i, m in enumerate(plan.aggregates) if m.kind is AggregateKind.COUNT),
         min_cell=terms.min_cell,
+        threshold=threshold(counting, cells=len(keys), min_cell=terms.min_cell),
         rho=terms.rho_per_measure * paid,
-        keys=tuple(_all_keys(plan, table, domains, frozen_on)),
+        keys=keys,
         subject_class=SubjectClass.COMPANY if table.name in _COMPANY_TABLES else SubjectClass.PERSON,
         # a deal is its person's, else its company's: both classes stand behind the rows, so both pay
         also=(SubjectClass.COMPANY,) if table.name in _SHARED_TABLES else (),
@@ -145,6 +153,7 @@ def question_digest(
         "variances": [str(v) for v in (*how.variances, how.counting)],
         "clamps": [[str(c.low), str(c.high)] for c in clamps],
         "min_cell": how.min_cell,
+        "threshold": how.threshold,
         "importer": importer,
         "purpose": purpose,
     }
@@ -161,14 +170,9 @@ def noised(how: Disclosure, exact: Sequence[ExactCell], below: Below) -> tuple[t
         totals, subjects = (cell.totals, cell.subjects) if cell is not None else (zeros, 0)
         values = tuple(_cut(t + discrete_gaussian(v, below)) for t, v in zip(totals, how.variances, strict=True))
         count = values[how.counted_by] if how.counted_by is not None else subjects + discrete_gaussian(how.counting, below)
-        if count >= how.min_cell and not _swallowed(count, how.counting):
+        if count >= how.threshold and all(values[i] >= how.min_cell for i in how.row_counts):
             cells.append(Cell(keys=keys, values=values))
     return tuple(cells), len(how.keys) - len(cells)
-
-
-def _swallowed(count: int, variance: Fraction) -> bool:
-    """Whether a count is within two standard deviations of none: it would tell an analyst nothing, and looks like a group."""
-    return count * count < 4 * variance
 
 
 def noise_of(how: Disclosure) -> tuple[Noise, ...]:

@@ -1,22 +1,23 @@
 """The gate: the only door out of a region and the only place that constructs `Released`. Whatever fails, nothing leaves.
 
 The road is always the same: (1) decide  (2) transform  (3) record  (4) release. The index's verdict is advice; this one is law,
-taken under the region's own policies for whoever asks now. A denial is recorded too, without a payload, and raised as `Denied`.
+taken under the region's own policies for whoever asks now and for the organisation that runs the index, through whose hands every
+answer goes: both must be permitted. A denial is recorded too, without a payload, and raised as `Denied`. For rules that count, the
+persons of a request are reserved when it is decided, and taken back when it is not released.
 
 Who is denied a person learns nothing of the person, not even that there is one: the denial told is the one that a person of whom
 nothing is known would get. Why this person's fields stayed stands in the ledger, which does not leave.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from policies.engine.crossing import (
     EntryBatch,
-    FieldView,
     LeafRef,
     PersonView,
     Plan,
@@ -33,63 +34,33 @@ from policies.engine.record import DecisionRecord, canonical_bytes, impersonal_i
 from policies.engine.request import TransferRequest
 from policies.engine.signing import Ticket, verify_ticket
 from policies.engine.vocabulary import Form, Kind, Outcome, Purpose, Shape
-from regional_node.crm.fields import FIELDS, FieldSpec, RecordType
+from regional_node.crm.fields import FieldSpec
 from regional_node.crm.records import Record
+from regional_node.egress.alternatives import SharesRoad
 from regional_node.egress.answering import Answering, Asking
 from regional_node.egress.asked import categories_asked, columns_of, known_fields, known_purpose
-from regional_node.egress.discharge import Circumstances, left_over
+from regional_node.egress.discharge import Circumstances, left_over, named
 from regional_node.egress.disclosure import NoiseTerms, noise_terms
-from regional_node.egress.forms import fields_read, put_into_form
+from regional_node.egress.given import PoliciesInForce, Randomness, Subject
 from regional_node.egress.importers import Importer, ImporterRegister
-from regional_node.egress.noise import Below
 from regional_node.egress.payload import batch_bytes, person_bytes, seal_of, share_bytes
-from regional_node.egress.requests import NodeIdentity, for_entries, for_person, for_share
+from regional_node.egress.requests import NodeIdentity, for_entries, for_person
+from regional_node.egress.verdicts import Verdict, joined, refusal
+from regional_node.egress.views import field_views, forms_read
 from regional_node.usecases.accounts import PrivacyAccount, SpentTickets
+from regional_node.usecases.counters import NOT_KNOWN, SOMEBODY, Affected, Counting, Reservation
 from regional_node.usecases.ledger import Ledger
 from regional_node.usecases.questions import check_plan
 from regional_node.usecases.readings import Readings
 
-
-class PoliciesInForce(Protocol):
-    """Calling it gives the policies in force, or None; `fault` then says why."""
-
-    fault: DomicileError | None
-
-    def __call__(self) -> Policies | None:
-        """The policies in force now."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A person found by pseudonym. `mark` gives the HMAC (hex, 64 digits) that stands for the person in the ledger.
-
-    Its key is the person's own, so that an erasure, which destroys it, leaves nobody behind the mark.
-    """
-
-    record: Record
-    mark: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Randomness:
-    """Where the gate takes chance from: `below(n)` uniform in [0, n), `nonce()` at least 8 random bytes in hex."""
-
-    below: Below
-    nonce: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    """A decision and the record to be. `denial` says why nothing leaves; it is empty for a permit the node can honour."""
-
-    decision: Decision
-    draft: DecisionRecord
-    denial: str = ""
+_KEYS_ALONE = Purpose.FEDERATION_INDEX.value  # the pull of keys; an answer or a record needs a purpose of its own
 
 
 class Gate:
-    """See the module. `people` finds a person by pseudonym, `pseudonym_key` gives an importer's key for pseudonymised fields."""
+    """See the module. `people` finds a person by pseudonym, `pseudonym_key` gives an importer's key for pseudonymised fields.
+
+    `index` gives the organisation that runs the index, as the node learnt it on joining.
+    """
 
     def __init__(
         self,
@@ -97,10 +68,12 @@ class Gate:
         node: NodeIdentity,
         policies: PoliciesInForce,
         importers: ImporterRegister,
+        index: Callable[[], str],
         ticket_key: Callable[[], Ed25519PublicKey],
         tickets: SpentTickets,
         ledger: Ledger,
         account: PrivacyAccount,
+        counting: Counting,
         readings: Readings,
         people: Callable[[bytes], Subject | None],
         pseudonym_key: Callable[[str], bytes],
@@ -110,9 +83,11 @@ class Gate:
         self._node = node
         self._policies = policies
         self._importers = importers
+        self._index = index
         self._ticket_key = ticket_key
         self._tickets = tickets
         self._ledger = ledger
+        self._counting = counting
         self._readings = readings
         self._people = people
         self._pseudonym_key = pseudonym_key
@@ -129,7 +104,9 @@ class Gate:
         draft = self._draft(Kind.RELEASE, Shape.AGGREGATE, asker.importer, at, asker=asker, plan=digest)
         # (1) decide
         columns = columns_of(plan)
-        decision, draft = self._decided(draft, lambda importer: for_share(self._node, importer, table, columns, asker.purpose))
+        road = SharesRoad(node=self._exporter, table=table, columns=tuple(columns), purpose=asker.purpose, at=_day(at))
+        verdict = self._decided(draft, road.request, counts=self._counting.outlook(NOT_KNOWN, at=at), told=road.told)
+        decision, draft = verdict.decision, verdict.draft
         terms = self._noise_terms(decision, draft)
         # (2) transform: disclosure control is what makes an aggregate of personal data
         asking = Asking(
@@ -141,9 +118,11 @@ class Gate:
             if error.code is Code.BUDGET_EXHAUSTED:
                 self._record_denial(draft, replace(decision, outcome=Outcome.DENY, reasons=("budget_exhausted",)))
             raise
-        # (3) record: an answer given again states its cost too, since a crash may have kept the first leaf from being written
+        # (3) record: an answer given again states its cost too, since a crash may have kept the first leaf from being written;
+        # the cost stands in one leaf only, that of who asks
+        others = tuple(replace(other, reading_epoch=share.reading_epoch, recorded=share.recorded) for other in verdict.others)
         draft = replace(draft, reading_epoch=share.reading_epoch, rho=share.rho, recorded=share.recorded)
-        leaf = self._recorded(draft, share_bytes(share), at)
+        leaf = self._recorded((*others, draft), share_bytes(share))
         # (4) release
         return Released(share, decision, leaf)
 
@@ -154,26 +133,32 @@ class Gate:
         specs = known_fields(fields)
         draft = self._draft(Kind.TRANSFER, Shape.RECORD, asker.importer, at, asker=asker)
         # (1) decide, first as for a person of whom nothing is known: all that a denial may tell
-        policies, importer = self._admitted(draft)
+        policies, receivers = self._admitted(draft)
 
-        def judged(record: Record | None, asked: Sequence[FieldSpec], mark: str = "") -> _Verdict:
-            request = for_person(self._node, importer, record, asked, asker.purpose, at=_day(at))
-            return self._judged(replace(draft, subject=mark), policies, importer, request)
+        def judged(record: Record | None, asked: Sequence[FieldSpec], counts: Reservation, mark: str = "") -> Verdict:
+            def wanted(importer: Importer) -> TransferRequest:
+                return for_person(self._exporter, importer, record, asked, asker.purpose, at=_day(at))
 
-        unseen = judged(None, specs)
+            return self._judged(replace(draft, subject=mark), policies, receivers, wanted, counts)
+
+        unseen = judged(None, specs, self._counting.outlook(SOMEBODY, at=at))
         record, mark = self._sought(pseudonym)
         if record is None:
             self._deny_unseen(unseen, unseen)
-        verdict = judged(record, specs, mark)
-        if verdict.denial:
-            self._deny_unseen(verdict, unseen)
-        decision, draft = verdict.decision, verdict.draft
-        # (2) transform
-        forms_read = _forms_read(specs, decision, lambda asked: judged(record, asked))
-        view = self._view(pseudonym, record, specs, decision, forms_read=forms_read, importer=asker.importer)
-        # (3) record
-        forms = tuple((field.name, field.form) for field in view.fields)
-        leaf = self._recorded(replace(draft, fields=forms), person_bytes(view), at)
+        with self._counting.reserve(Affected(pseudonyms=(pseudonym,)), at=at, holder=self._randomness.nonce()) as counts:
+            verdict = judged(record, specs, counts, mark)
+            if verdict.denial:
+                self._deny_unseen(verdict, unseen)
+            decision = verdict.decision
+            # (2) transform
+            forms = forms_read(specs, decision, lambda asked: judged(record, asked, counts))
+            shown = field_views(record, specs, decision, forms=forms, pseudonym_key=lambda: self._pseudonym_key(asker.importer))
+            view = PersonView(region=self._node.region, pseudonym=pseudonym, fields=shown)
+            # (3) record
+            left = tuple((field.name, field.form) for field in view.fields)
+            drafts = tuple(replace(each, fields=left) for each in (*verdict.others, verdict.draft))
+            leaf = self._recorded(drafts, person_bytes(view))
+            counts.commit()
         # (4) release
         return Released(view, decision, leaf)
 
@@ -182,12 +167,15 @@ class Gate:
         at = self._clock()
         draft = self._draft(Kind.TRANSFER, Shape.PSEUDONYM, importer, at, purpose=Purpose.FEDERATION_INDEX.value)
         # (1) decide
-        decision, draft = self._decided(draft, lambda known: for_entries(self._node, known, len(batch.entries)))
-        # (2) transform: keys are random and shuffled already, so they leave as they are
-        # (3) record
-        leaf = self._recorded(draft, batch_bytes(batch), at)
+        affected = Affected(pseudonyms=tuple(entry.pseudonym for entry in batch.entries))
+        with self._counting.reserve(affected, at=at, holder=self._randomness.nonce()) as counts:
+            verdict = self._decided(draft, lambda known: for_entries(self._exporter, known, len(batch.entries)), counts=counts)
+            # (2) transform: keys are random and shuffled already, so they leave as they are
+            # (3) record
+            leaf = self._recorded((*verdict.others, verdict.draft), batch_bytes(batch))
+            counts.commit()
         # (4) release
-        return Released(batch, decision, leaf)
+        return Released(batch, verdict.decision, leaf)
 
     # (0) who asks
 
@@ -202,25 +190,61 @@ class Gate:
 
     # (1) decide
 
-    def _decided(self, draft: DecisionRecord, wanted: Callable[[Importer], TransferRequest]) -> tuple[Decision, DecisionRecord]:
-        """A permit whose obligations are carried out, and the record to be. Anything else is recorded and raised as Denied."""
-        policies, importer = self._admitted(draft)
-        verdict = self._judged(draft, policies, importer, wanted(importer))
-        if verdict.denial:
-            self._deny(verdict.draft, verdict.decision, verdict.denial)
-        return verdict.decision, verdict.draft
+    def _decided(
+        self,
+        draft: DecisionRecord,
+        wanted: Callable[[Importer], TransferRequest],
+        *,
+        counts: Reservation,
+        told: Callable[[Decision, Policies, Importer], Decision] = lambda decision, _policies, _importer: decision,
+    ) -> Verdict:
+        """A permit for all who receive, its obligations carried out. Anything else is recorded and raised as Denied.
 
-    def _admitted(self, draft: DecisionRecord) -> tuple[Policies, Importer]:
-        """The policies in force and the importer registered for the purpose, or a denial: what can be told before any subject."""
+        `told` may add to a denial what would have allowed it.
+        """
+        policies, receivers = self._admitted(draft)
+        verdict = self._judged(draft, policies, receivers, wanted, counts)
+        if verdict.denial:
+            denied = next(each for each in receivers if each.id == verdict.draft.importer)
+            self._deny(verdict.draft, told(verdict.decision, policies, denied), verdict.denial)
+        return verdict
+
+    @property
+    def _exporter(self) -> NodeIdentity:
+        """The node with what its region states of itself in the register."""
+        try:
+            return self._node.stating(self._importers.exporter().facts)
+        except DomicileError:  # nobody is registered then, so nothing leaves
+            return self._node
+
+    def _admitted(self, draft: DecisionRecord) -> tuple[Policies, tuple[Importer, ...]]:
+        """The policies in force and who receives, registered for the purpose, or a denial: what can be told before any subject."""
         policies = self._policies()
         if policies is None:
             fault = self._policies.fault
             code = fault.code if fault is not None else Code.POLICY_MISSING
-            self._deny(draft, _refusal("no_policy"), "the region has no valid policy, so nothing leaves", code=code)
-        return policies, self._registered(draft, policies)
+            remedy = "ask the region's operator to run `regional-node policy status`"  # its own words stay: they may name a path
+            what = "the region has no valid policy, so nothing leaves"
+            self._deny(draft, refusal("no_policy"), what, code=code, remedy=remedy)
+        receivers = dict.fromkeys((draft.importer, self._index()))  # once, when who runs the index asks
+        return policies, tuple(self._registered(replace(draft, importer=each), policies) for each in receivers)
 
-    def _judged(self, draft: DecisionRecord, policies: Policies, importer: Importer, request: TransferRequest) -> _Verdict:
-        """What the policies say, and whether the node can do what they oblige it to. Nothing is recorded or raised yet."""
+    def _judged(
+        self,
+        draft: DecisionRecord,
+        policies: Policies,
+        receivers: Sequence[Importer],
+        wanted: Callable[[Importer], TransferRequest],
+        counts: Reservation,
+    ) -> Verdict:
+        """What the policies say of all who receive, as one verdict. Nothing is recorded or raised yet."""
+        found = [self._weighed(replace(draft, importer=each.id), policies, each, wanted(each), counts) for each in receivers]
+        return joined(found, policies.registry)
+
+    def _weighed(
+        self, draft: DecisionRecord, policies: Policies, importer: Importer, request: TransferRequest, counts: Reservation
+    ) -> Verdict:
+        """What the policies say of one importer, and whether the node can do what they oblige it to."""
         draft = replace(
             draft,
             importer_jurisdiction=importer.jurisdiction,
@@ -230,9 +254,9 @@ class Gate:
             fields=tuple((asked.name, Form.WITHHOLD) for asked in request.fields),
         )
         try:
-            decision = decide(policies, request, at=_day(draft.at))
+            decision = decide(policies, request, at=_day(draft.at), counters=counts.under(policies.registry))
         except Exception:  # a fault of the evaluator denies like any other
-            decision = replace(_refusal("indeterminate_input"), policy_digest=policies.digest)
+            decision = replace(refusal("indeterminate_input"), policy_digest=policies.digest)
         draft = replace(
             draft,
             outcome=decision.outcome,
@@ -241,13 +265,13 @@ class Gate:
             obligations=tuple(dict.fromkeys(obligation.name for obligation in decision.obligations)),
         )
         if not decision.outcome.permits:
-            return _Verdict(decision=decision, draft=draft, denial="the region's policies do not let this leave")
+            return Verdict(decision=decision, draft=draft, denial="the region's policies do not let this leave")
         undone = left_over(decision, Circumstances(importer=importer, shape=draft.shape, at=_day(draft.at)))
         if undone:
             denied = replace(decision, outcome=Outcome.DENY, reasons=("obligation_not_dischargeable",), try_instead=undone)
-            what = "the region cannot carry out what its policies oblige it to: " + ", ".join(f"`{u}`" for u in undone)
-            return _Verdict(decision=denied, draft=draft, denial=what)
-        return _Verdict(decision=decision, draft=draft)
+            what = "the region cannot carry out what its policies oblige it to: " + ", ".join(named(each) for each in undone)
+            return Verdict(decision=denied, draft=draft, denial=what)
+        return Verdict(decision=decision, draft=draft)
 
     def _sought(self, pseudonym: bytes) -> tuple[Record | None, str]:
         """The record behind a pseudonym and its mark for the ledger; a person erased this very moment is nobody already."""
@@ -259,27 +283,28 @@ class Gate:
                 return None, ""
             raise
 
-    def _deny_unseen(self, verdict: _Verdict, unseen: _Verdict) -> NoReturn:
+    def _deny_unseen(self, verdict: Verdict, unseen: Verdict) -> NoReturn:
         """Record the verdict and tell the one that would be told of anybody, and of nobody."""
         if unseen.denial:
             self._deny(verdict.draft, unseen.decision, unseen.denial, kept=verdict.decision)
-        absent = replace(_refusal("record_not_found"), policy_digest=unseen.decision.policy_digest)
+        absent = replace(refusal("record_not_found"), policy_digest=unseen.decision.policy_digest)
         what = "nobody who may be read stands behind this pseudonym"
         self._deny(verdict.draft, absent, what, code=Code.RECORD_NOT_FOUND, kept=verdict.decision if verdict.denial else absent)
 
     def _registered(self, draft: DecisionRecord, policies: Policies) -> Importer:
         try:
-            importer = self._importers.find(draft.importer)
+            importer = self._importers.find(draft.importer, policies.registry)
         except DomicileError:  # what the register says of itself and of others is not for who asks
-            denied = replace(_refusal("importer_unknown"), policy_digest=policies.digest)
+            denied = replace(refusal("importer_unknown"), policy_digest=policies.digest)
             remedy = "have the region register this organisation with its jurisdiction and purposes"
             what = f"`{draft.importer}` is not registered as an importer"
             self._deny(draft, denied, what, code=Code.IMPORTER_UNKNOWN, remedy=remedy)
-        if draft.purpose not in importer.purposes:
-            denied = replace(
-                _refusal("purpose_not_registered"), policy_digest=policies.digest, try_instead=tuple(importer.purposes)
-            )
-            self._deny(draft, denied, f"the purpose `{draft.purpose}` is not registered for this importer")
+        opened = tuple(each for each in importer.purposes if draft.shape is Shape.PSEUDONYM or each != _KEYS_ALONE)
+        if draft.purpose not in opened:
+            reason = "purpose_not_registered" if draft.purpose not in importer.purposes else "purpose_not_for_answers"
+            why = "is not registered" if draft.purpose not in importer.purposes else "opens the pull of keys alone"
+            denied = replace(refusal(reason), policy_digest=policies.digest, try_instead=opened)
+            self._deny(draft, denied, f"the purpose `{draft.purpose}` {why} for the importer `{importer.id}`")
         return importer
 
     def _noise_terms(self, decision: Decision, draft: DecisionRecord) -> NoiseTerms:
@@ -313,34 +338,6 @@ class Gate:
         record = replace(draft, outcome=decision.outcome, reasons=decision.reasons, policy_digest=decision.policy_digest)
         self._ledger.append(canonical_bytes(record), at=draft.at)
 
-    # (2) transform
-
-    def _view(
-        self,
-        pseudonym: bytes,
-        record: Record,
-        specs: Sequence[FieldSpec],
-        decision: Decision,
-        *,
-        forms_read: Mapping[str, Form],
-        importer: str,
-    ) -> PersonView:
-        values = {spec.name: record.plain(spec.name) for spec in FIELDS[RecordType.PEOPLE]}
-        views = []
-        for spec in specs:
-            decided = decision.field(spec.name)
-            form = decided.form if decided is not None else Form.WITHHOLD  # silence withholds
-            reasons = decided.reasons if decided is not None else ("no_permit",)
-            held = values[spec.name] not in (None, "")
-            value = put_into_form(spec, form, values, forms=forms_read, pseudonym_key=lambda: self._pseudonym_key(importer))
-            if value is None and held and form is not Form.WITHHOLD:
-                form, reasons = Form.WITHHOLD, (*reasons, "form_not_possible")
-            rules = decided.rules if decided is not None else ()
-            views.append(
-                FieldView(name=spec.name, category=spec.category.value, form=form, value=value, rules=rules, reasons=reasons)
-            )
-        return PersonView(region=self._node.region, pseudonym=pseudonym, fields=tuple(views))
-
     # (3) record
 
     def _draft(
@@ -370,26 +367,12 @@ class Gate:
             nonce=asker.nonce if asker else self._randomness.nonce(),
         )
 
-    def _recorded(self, draft: DecisionRecord, payload: bytes, at: datetime) -> LeafRef:
-        """The durable leaf of what is about to leave. Raises, and then nothing leaves."""
+    def _recorded(self, drafts: Sequence[DecisionRecord], payload: bytes) -> LeafRef:
+        """The durable leaves of what is about to leave, one for each who receives it. Raises, and then nothing leaves."""
         seal = seal_of(payload)
-        return self._ledger.append(canonical_bytes(replace(draft, payload_digest=seal.digest, payload_length=seal.length)), at=at)
-
-
-def _refusal(reason: str) -> Decision:
-    """A denial of the gate itself, before or beside the policies."""
-    return Decision(outcome=Outcome.DENY, reasons=(reason,))
-
-
-def _forms_read(
-    specs: Sequence[FieldSpec], decision: Decision, judged: Callable[[Sequence[FieldSpec]], _Verdict]
-) -> dict[str, Form]:
-    """In which form the fields may leave that generalisations of others show, each decided as if it were asked for itself."""
-    generalised = [spec for spec in specs if (said := decision.field(spec.name)) is not None and said.form is Form.GENERALISE]
-    shown = {spec.name: spec for each in generalised for spec in fields_read(each)}
-    verdicts = {name: judged([spec]) for name, spec in shown.items()}
-    decided = {name: verdict.decision.field(name) for name, verdict in verdicts.items() if not verdict.denial}
-    return {name: field.form for name, field in decided.items() if field is not None}
+        whole = [replace(draft, payload_digest=seal.digest, payload_length=seal.length) for draft in drafts]
+        *_, last = [self._ledger.append(canonical_bytes(draft), at=draft.at) for draft in whole]
+        return last
 
 
 def _day(at: datetime) -> date:

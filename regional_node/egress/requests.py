@@ -1,7 +1,7 @@
 """What the gate asks its policies: the facts of a transfer, in the shape of a case file. Nothing here assumes a fact."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from policies.engine.readings import ReadingTable
@@ -23,6 +23,10 @@ class NodeIdentity:
     organisation: str
     state: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=lambda: {"role": "controller"})
+
+    def stating(self, facts: Mapping[str, Fact]) -> "NodeIdentity":
+        """The same node with facts that its region states of itself."""
+        return replace(self, facts={**self.facts, **facts}) if facts else self
 
 
 def for_share(node: NodeIdentity, importer: Importer, table: ReadingTable, columns: Sequence[str], purpose: str) -> TransferRequest:

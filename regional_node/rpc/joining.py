@@ -1,20 +1,24 @@
 """How a node joins the federation, renews and announces itself. Its private key is made here and never leaves its folder.
 
 The folder holds `identity.pem` (key and certificate in one file, so that both change at once), `authorities.pem`,
-`revocations.pem` and `membership.json`; a node has joined when `identity.pem` is there.
+`revocations.pem`, `membership.json` and, where the federation has one, `policy_root.json`; a node has joined when `identity.pem` is
+there.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from grpc import aio
 
 from policies.engine.announcement import Announcement
 from policies.engine.errors import Code, DomicileError
+from policies.engine.trust import open_root
 from protos.certificates import (
     Identity,
     Revocations,
@@ -39,6 +43,7 @@ from regional_node.rpc.index_certificate import index_certificate
 DEADLINE = 10.0
 TICKET_KEY_LENGTH = 32
 
+POLICY_ROOT = "policy_root.json"
 _IDENTITY, _AUTHORITIES, _REVOCATIONS, _MEMBERSHIP = "identity.pem", "authorities.pem", "revocations.pem", "membership.json"
 
 
@@ -108,6 +113,9 @@ async def join(
         "ticket_key": _ticket_key(answer.ticket_key).hex(),
     }
     read_revocations(answer.revocations, answer.authorities).require_current(at=at)
+    if answer.policy_root:  # whose signatures make a policy bundle; an index without one gives it at a later fetch
+        open_root(answer.policy_root, federation=invite.federation, known=None)
+        write_private(folder / POLICY_ROOT, answer.policy_root)
     write_private(folder / _AUTHORITIES, answer.authorities)
     write_private(folder / _REVOCATIONS, answer.revocations)
     write_private(folder / _MEMBERSHIP, json.dumps(membership, indent=2).encode())
@@ -152,6 +160,16 @@ async def announce(
     if _ticket_key(answer.ticket_key) != present.ticket_key:  # (3)
         raise _wrong_answer("its ticket key is not the one this node joined under")
     return load(folder), timedelta(seconds=max(1, answer.announce_again_after))
+
+
+@asynccontextmanager
+async def index_channel(folder: Path, *, at: datetime, deadline: float = DEADLINE) -> AsyncIterator[aio.Channel]:
+    """A channel to the index under this node's membership, the index's certificate looked up on the revocation list first."""
+    present = load(folder)
+    _require_valid(present, at=at)
+    _, credentials = await _unrevoked_index(folder, present, deadline=deadline)
+    async with open_to_index(present.index_address, credentials=credentials, federation=present.federation) as channel:
+        yield channel
 
 
 def has_joined(folder: Path) -> bool:

@@ -64,18 +64,30 @@ def record_of(record_type: RecordType, row: Sequence[Any], opened: Opened) -> Re
     )
 
 
+def storable(number: int) -> bool:
+    """Whether a number fits the store's widest integer, of 64 bits."""
+    return -(2**63) <= number < 2**63
+
+
 def comparable(spec: FieldSpec, text: str) -> str | int | date:
     """The stored form of a value that was typed to compare with. Raises INPUT_INVALID when it cannot be one."""
     try:
-        if spec.type is FieldType.DATE:
-            return date.fromisoformat(text)
-        if spec.type is FieldType.TIMESTAMP:
-            return microseconds(datetime.fromisoformat(text).astimezone(UTC))
-        if spec.type in {FieldType.INTEGER, FieldType.DECIMAL, FieldType.MONEY}:
-            return int(text)
+        found = _comparable(spec, text)
     except (ValueError, OverflowError):
-        what = f"`{spec.name}` cannot have this value"
-        raise DomicileError(what, remedy=f"it is of type {spec.type.value}", code=Code.INPUT_INVALID) from None
+        found = None
+    if found is None or (isinstance(found, int) and not storable(found)) or "\0" in text:
+        what, remedy = f"`{spec.name}` cannot have this value", f"it is of type {spec.type.value}"
+        raise DomicileError(what, where=spec.name, remedy=remedy, code=Code.INPUT_INVALID)
+    return found
+
+
+def _comparable(spec: FieldSpec, text: str) -> str | int | date:
+    if spec.type is FieldType.DATE:
+        return date.fromisoformat(text)
+    if spec.type is FieldType.TIMESTAMP:
+        return microseconds(datetime.fromisoformat(text).astimezone(UTC))
+    if spec.type in {FieldType.INTEGER, FieldType.DECIMAL, FieldType.MONEY}:
+        return int(text)
     return text
 
 

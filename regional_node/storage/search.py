@@ -3,6 +3,7 @@
 import base64
 import binascii
 import difflib
+import re
 
 from sqlalchemy import ColumnElement, Select, select, tuple_
 
@@ -10,12 +11,13 @@ from policies.engine.errors import Code, DomicileError
 from regional_node.crm.contact import LONGEST_PREFIX, name_words
 from regional_node.crm.fields import FIELDS, FieldType, RecordType, field_of
 from regional_node.crm.records import Record
-from regional_node.storage.rows import COLUMNS, comparable, microseconds
+from regional_node.storage.rows import COLUMNS, comparable, microseconds, storable
 from regional_node.storage.sealing import Indexer
 from regional_node.storage.tables import RECORDS, blind_index, name_tokens, person_keys
 from regional_node.usecases.records import Search
 
 LARGEST_PAGE = 500
+_CURSOR = re.compile(r"(-?[0-9]{1,19})\.([0-9a-f]{32})")
 
 
 def statement(query: Search, indexer: Indexer) -> Select[tuple[object, ...]]:
@@ -89,9 +91,10 @@ def read_cursor(cursor: str) -> tuple[int, str]:
     """(creation time, id) of the last record seen. Raises INPUT_INVALID for anything that is no cursor of ours."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-        created_at, record_id = text.split(".")
-        return int(created_at), record_id
     except (ValueError, binascii.Error):
-        raise DomicileError(
-            "the cursor is not one of ours", remedy="take `next_cursor` of the page before", code=Code.INPUT_INVALID
-        ) from None
+        text = ""
+    parts = _CURSOR.fullmatch(text)
+    if parts is None or not storable(created_at := int(parts[1])):
+        remedy = "take `next_cursor` of the page before"
+        raise DomicileError("the cursor is not one of ours", where="cursor", remedy=remedy, code=Code.INPUT_INVALID)
+    return created_at, parts[2]

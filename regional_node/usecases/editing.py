@@ -3,7 +3,7 @@
 Whoever shows a record to somebody calls `read` or `search` with the reader's id: that leaves a row in the trail of reads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from regional_node.crm.domains import Domains
 from regional_node.crm.fields import FIELDS, FieldType, RecordType
 from regional_node.crm.records import Record, Value
 from regional_node.crm.validation import FaultCode, FieldFault, FieldsInvalidError, check, missing
+from regional_node.usecases.collecting import Collecting
 from regional_node.usecases.records import Page, RecordStore, Search, UnitOfWork
 
 CREATED = 201
@@ -44,7 +45,10 @@ class Created:
 
 
 class Editing:
-    """The use cases on records. `new_id` gives UUIDv7 as 32 hexadecimal digits, `now` the present time, aware."""
+    """The use cases on records. `new_id` gives UUIDv7 as 32 hexadecimal digits, `now` the present time, aware.
+
+    `collecting` asks the region's policies whether a field may be kept; without it nobody is asked.
+    """
 
     def __init__(
         self,
@@ -54,12 +58,14 @@ class Editing:
         domains: Domains,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        collecting: Collecting | None = None,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._trail = trail
         self._domains = domains
         self._now = now
         self._new_id = new_id
+        self._collecting = collecting
 
     @property
     def bounded_reads(self) -> bool:
@@ -82,6 +88,13 @@ class Editing:
         if record is None:
             raise _not_found(record_type)
         return record
+
+    def discouraged(self, record: Record, given: Iterable[str]) -> tuple[FieldFault, ...]:
+        """Which of the given fields the policies discourage keeping; they are kept, and whoever wrote them is told."""
+        if self._collecting is None:
+            return ()
+        filled = [name for name in given if record.values.get(name) is not None]
+        return self._collecting.now(self._now().date()).findings(record.type, filled, record.values).discouraged
 
     def note(self, reader_id: str, records: Sequence[Record]) -> None:
         """Leave a row for each record in the trail of reads."""
@@ -164,6 +177,9 @@ class Editing:
         faulty = {fault.field for fault in checked.faults}
         lacking = (fault for fault in missing(record_type, values) if not faulty)
         faults = (*checked.faults, *lacking, *_unknown_references(record_type, checked.values, store))
+        if self._collecting is not None:
+            rules = self._collecting.now(at.date())
+            faults = (*faults, *rules.findings(record_type, checked.values, values).refused)
         if faults:
             raise FieldsInvalidError(faults)
         return values

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from chassis.database import open_database
 from regional_node.storage import accounts, feed, ledger, tables  # noqa: F401 - their tables
 from regional_node.storage.metadata import metadata
-from tests.postgres import NoPostgresError, postgres_server
+from tests.postgres import NoPostgresError, postgres_server, without_server
 
 STORES = ("sqlite", "postgres")
 
@@ -34,7 +34,7 @@ def fixture_postgres_address() -> Iterator[str]:
         with postgres_server() as address:
             yield address
     except NoPostgresError as missing:
-        pytest.skip(str(missing))
+        without_server(missing)
 
 
 @pytest.fixture(params=STORES, name="engine")

@@ -16,7 +16,7 @@ from regional_node.usecases.records import UnitOfWork
 from tests.builders import Clock, keys
 from tests.fakes import COUNTRY, FakeUnits
 from tests.initial_migration import node_metadata
-from tests.postgres import NoPostgresError, postgres_server
+from tests.postgres import NoPostgresError, postgres_server, without_server
 
 
 @dataclass
@@ -39,7 +39,7 @@ def postgres_engine() -> Iterator[Engine]:
             yield engine
             engine.dispose()
     except NoPostgresError as missing:
-        pytest.skip(str(missing))
+        without_server(missing)
 
 
 @pytest.fixture(params=["fake", "sqlite", "postgres"])

@@ -15,7 +15,7 @@ from regional_node.storage.metadata import metadata
 from regional_node.usecases.imports import ImportStoppedError, Progress, run_import
 from regional_node.usecases.imports.journal import Counts, ImportJournal, Refusal, Run, RunState
 from regional_node.usecases.imports.reasons import Reason
-from tests.postgres import NoPostgresError, postgres_server
+from tests.postgres import NoPostgresError, postgres_server, without_server
 from tests.unit.imports.world import World
 
 AT = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
@@ -50,8 +50,8 @@ def postgres_url() -> Iterator[str]:
     try:
         with postgres_server() as url:
             yield url
-    except NoPostgresError as error:
-        pytest.skip(f"no PostgreSQL: {error}")
+    except NoPostgresError as missing:
+        without_server(missing)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -19,6 +19,7 @@ from global_index.requests.tickets import TicketOffice
 from global_index.rpc.regions import RegionLinks
 from policies.engine.crossing import FieldView, LeafRef, PersonView, Released, person_digest, plan_digest
 from policies.engine.denial import Denied
+from policies.engine.errors import DomicileError
 from policies.engine.signing import verify_ticket
 from policies.engine.vocabulary import Form
 from protos import wire
@@ -39,6 +40,7 @@ class StandIn(QuestionsServicer, PersonsServicer):
 
     name: str
     refuses: bool = False
+    tells_of: tuple[str, bytes] | None = None  # whom its answer about a person is about, when not who was asked for
     waits: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
     nonces: set[str] = field(default_factory=set)
@@ -66,9 +68,8 @@ class StandIn(QuestionsServicer, PersonsServicer):
         shown = tuple(
             FieldView(name=n, category="user.name", form=Form.MASK, value="A•••", rules=ALLOWED.rules) for n in asked.fields
         )
-        return wire.person_to_message(
-            Released(PersonView(region=self.name, pseudonym=asked.pseudonym, fields=shown), ALLOWED, LEAF)
-        )
+        region, subject = self.tells_of or (self.name, asked.pseudonym)
+        return wire.person_to_message(Released(PersonView(region=region, pseudonym=subject, fields=shown), ALLOWED, LEAF))
 
 
 @dataclass
@@ -177,6 +178,18 @@ async def test_a_person_is_read_over_the_wire() -> None:
             ("email", Form.MASK, "A•••"),
         ]
         assert "A•••" not in repr(answer)
+
+
+@pytest.mark.parametrize(
+    "tells_of", [("a", bytes(range(1, 17))), ("b", bytes(range(16)))], ids=["another person", "another region"]
+)
+async def test_an_answer_about_somebody_else_is_refused(tells_of: tuple[str, bytes]) -> None:
+    async with federation("a") as (held, links):
+        held.nodes["a"].tells_of = tells_of
+        ticket = asking(links).tickets.maker(WHO, region="a", request_digest=person_digest(bytes(range(16)), ("name",)))
+        with pytest.raises(DomicileError, match="somebody else") as unfit:
+            await links.person(held.regions[0], pseudonym=bytes(range(16)), fields=("name",), ticket=ticket, seconds=3)
+        assert "A•••" not in str(unfit.value)
 
 
 async def test_fan_out_overhead_is_small(capsys: pytest.CaptureFixture[str]) -> None:

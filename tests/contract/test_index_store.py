@@ -21,7 +21,7 @@ from global_index.storage.history import Histories
 from global_index.transfers.entries import Cursor, EntryStore, Kept, pull, split
 from policies.engine.crossing import Entry, EntryBatch
 from policies.engine.errors import Code, DomicileError
-from tests.postgres import NoPostgresError, postgres_server
+from tests.postgres import NoPostgresError, postgres_server, without_server
 
 REGION = Region(name="eu-de", jurisdiction="EU", state="joined", active=True)
 P = [bytes([n]) * 16 for n in range(1, 40)]
@@ -57,6 +57,10 @@ class FakeEntries:
         self.shown[region] = self.fresh.pop(region)
         return True
 
+    def forget(self, region: str) -> None:
+        for kept in (self.shown, self.fresh):
+            kept.pop(region, None)
+
     def count(self, region: str) -> int:
         return len(self.shown.get(region, (Cursor(), set()))[1])
 
@@ -72,7 +76,7 @@ def postgres() -> Iterator[str]:
         with postgres_server() as url:
             yield url
     except NoPostgresError as missing:
-        pytest.skip(str(missing))
+        without_server(missing)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -173,6 +177,13 @@ def test_a_new_epoch_replaces_the_old_one_in_one_step(store: EntryStore) -> None
     assert pull(REGION, source=after, store=store).replaced
     assert held(store) == P[10:13]
     assert store.cursor("eu-de") == Cursor(epoch="e2", batch=2)
+
+
+def test_a_region_that_is_forgotten_holds_nothing_and_may_begin_again(store: EntryStore) -> None:
+    pull(REGION, source=Feed(), store=store)
+    store.restart(REGION.name, epoch="another")
+    store.forget(REGION.name)
+    assert (held(store), store.cursor(REGION.name)) == ([], Cursor())
 
 
 def test_a_batch_that_another_process_kept_already_is_left_alone(store: EntryStore) -> None:

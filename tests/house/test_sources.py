@@ -29,17 +29,38 @@ def our_modules() -> Iterator[Path]:
             yield path
 
 
+PERMIT = "Released"
+
+
+def named(node: ast.expr) -> str:
+    """The last name of `a.b.Name` or `Name[...]`; empty for anything else."""
+    inner = node.value if isinstance(node, ast.Subscript) else node
+    return inner.attr if isinstance(inner, ast.Attribute) else inner.id if isinstance(inner, ast.Name) else ""
+
+
 def constructions_of_the_permit(source: str) -> list[int]:
-    """Lines where `Released(...)` or `Released[...](...)` is called."""
-    lines = []
+    """Lines where `Released(...)` or `Released[...](...)` is called, or where the permit is given another name.
+
+    Telling it as a type is none of these; an alias, and handing it on as a value, are findings themselves.
+    """
+    lines = set()
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.value if isinstance(node.func, ast.Subscript) else node.func
-        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
-        if name == "Released":
-            lines.append(node.lineno)
-    return lines
+        match node:
+            case ast.Call(func=called) if named(called) == PERMIT:
+                lines.add(node.lineno)
+            case ast.ImportFrom(names=names) if any(each.name == PERMIT and each.asname not in {None, PERMIT} for each in names):
+                lines.add(node.lineno)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) | ast.NamedExpr(value=value):
+                if any(named(each) == PERMIT for each in ast.walk(value) if isinstance(each, ast.expr)):
+                    lines.add(node.lineno)
+            case ast.Call(args=args, keywords=keywords):
+                given = [*args, *(keyword.value for keyword in keywords)]
+                texts = [each.value for each in given if isinstance(each, ast.Constant)]
+                if any(named(each) == PERMIT for each in given) or (named(node.func) == "getattr" and PERMIT in texts):
+                    lines.add(node.lineno)
+            case _:
+                pass
+    return sorted(lines)
 
 
 def test_only_the_gate_constructs_released() -> None:
@@ -53,6 +74,30 @@ def test_the_search_for_constructions_sees_every_way_to_write_one() -> None:
         2,
         3,
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from policies.engine.crossing import Released as R\nR(1, d, l)",
+        "import policies.engine.crossing as x\nK = x.Released\nK(1, d, l)",
+        "K: type = Released",
+        "(K := crossing.Released)(1, d, l)",
+        "K = [Released[int]]",
+        "partial(Released, 1)(d, l)",
+        "make(kind=crossing.Released)",
+        "getattr(crossing, 'Released')(1, d, l)",
+    ],
+)
+def test_another_name_for_the_permit_is_seen(source: str) -> None:
+    assert constructions_of_the_permit(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["from x import Released", "def f(a: Released[int]) -> Released[str]: ...", "K: Released[int] = f()"]
+)
+def test_telling_the_permit_as_a_type_is_no_construction(source: str) -> None:
+    assert constructions_of_the_permit(source) == []
 
 
 def test_no_module_works_around_the_gate_by_replace_or_new() -> None:

@@ -4,6 +4,7 @@ A dialect says, header by header, what a column is (`Target`); `Drafting` turns 
 so that a row costs a loop over its filled cells.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from regional_node.usecases.imports import values
 from regional_node.usecases.imports.places import country_code
 from regional_node.usecases.imports.reading import Row
 from regional_node.usecases.imports.reasons import CellError, Reason
+from regional_node.usecases.imports.undeclared import Undeclared
 from regional_node.usecases.imports.values import Region, Terms
 
 
@@ -69,6 +71,13 @@ class Draft:
     def __repr__(self) -> str:
         return f"Draft(line={self.line}, …)"
 
+    @property
+    def filled(self) -> list[str]:
+        """The fields of the record that the row fills, by itself or by what it refers to."""
+        keys = (("company_id", self.company_key), ("person_id", self.person_key), ("parent_id", self.parent_key))
+        more = [name for name, key in keys if key]
+        return [*self.values, *more]
+
 
 Rule = Callable[[Draft], None]
 
@@ -113,6 +122,18 @@ _KNOWN_BY = {
 }
 UNKNOWN_COLUMN = "the dialect does not know this column"
 
+_FORMULA = re.compile(r"[=@]|[+-](?![0-9 ])")  # +49 and -1 are none, and a list in a note begins with "- "
+
+_FILLS = {
+    Part.FIELD: "",
+    Part.SPARE: "",
+    Part.CUSTOM: "",
+    Part.COMPANY: "company_id",
+    Part.PERSON: "person_id",
+    Part.PARENT: "parent_id",
+}
+"""Parts that fill a field of the record, and which where the target names none."""
+
 _Put = Callable[[Draft, int, str], None]
 _FIRST = ("country", "currency")  # the others are read in their light
 
@@ -129,8 +150,10 @@ class Drafting:
         self.region = region
         self.today = today
         self.ignored: dict[str, str] = {}
+        self.undeclared = Undeclared(domains=region.domains)
         self.key_column: int | None = None
         self.parts: dict[int, Part] = {}
+        self.columns: dict[str, int] = {}
         self.has_money = False
         self.has_currency = False
         self._plan = self._plan_of(headers)
@@ -144,6 +167,8 @@ class Drafting:
             if cell:
                 cell = cell.strip()
                 if cell:
+                    if cell[0] in "=+-@" and _FORMULA.match(cell):
+                        found.remarks.append((column, Reason.CELL_FORMULA))
                     try:
                         put(found, column, cell)
                     except CellError as error:
@@ -195,6 +220,8 @@ class Drafting:
                 continue
             self.parts[column] = target.part
             names[column] = target.name
+            if target.part in _FILLS:
+                self.columns.setdefault(target.name or _FILLS[target.part], column)
             put = self._put_of(column, target)
             if target.part is Part.SPARE:
                 spare.append((column, put))
@@ -238,7 +265,7 @@ class Drafting:
         if spec.type is FieldType.TERM:
             self.has_currency = self.has_currency or name == "currency"
             terms = Terms(spec=spec, domains=self.region.domains, spellings=self.kind.spellings.get(name, {}))
-            return partial(_put_term, name, terms)
+            return partial(_put_term, terms, self.undeclared)
         return partial(_put_read, name, _READERS[spec.type])
 
 
@@ -290,10 +317,13 @@ def _put_amount(name: str, draft: Draft, column: int, cell: str) -> None:
     draft.amounts.append((column, name, cell))
 
 
-def _put_term(name: str, terms: Terms, draft: Draft, column: int, cell: str) -> None:
+def _put_term(terms: Terms, undeclared: Undeclared, draft: Draft, column: int, cell: str) -> None:
+    name = terms.spec.name
     term, remark = terms.read(cell)
     draft.values[name] = term
     if remark is not None:
+        if remark is Reason.TERM_UNDECLARED:
+            undeclared.add(name, terms.spellings.get(cell, cell))
         draft.custom[f"{name}_written"] = values.custom_text(cell)
         draft.remarks.append((column, remark))
 

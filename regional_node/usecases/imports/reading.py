@@ -147,7 +147,8 @@ class _Lines:
     def _skip(self, text: str) -> str:
         quoted_at_start = self.pulls > 1  # csv.reader asks for a second line only inside a quoted cell
         self.fault = Reason.CELL_TOO_LARGE
-        self.column = None if quoted_at_start else _widest(text, self.delimiter)
+        before_it = [] if quoted_at_start else _cells_of(text, self.delimiter)
+        self.column = None if quoted_at_start else _widest(before_it)
         quoted, before = quoted_at_start, self.delimiter
         while True:
             quoted, before = _quoted_after(text, self.delimiter, quoted=quoted, before=before)
@@ -159,7 +160,7 @@ class _Lines:
                 self.ended = quoted
                 break
             self.line += ends_line
-        return '"\n' if quoted_at_start else "\n"
+        return '"\n' if quoted_at_start else _line_of(before_it[: self.column], self.delimiter)
 
 
 def _quoted_after(text: str, delimiter: str, *, quoted: bool, before: str) -> tuple[bool, str]:
@@ -178,9 +179,21 @@ def _quoted_after(text: str, delimiter: str, *, quoted: bool, before: str) -> tu
     return quoted, text[-1:] or before
 
 
-def _widest(text: str, delimiter: str) -> int:
-    cells = next(csv.reader([text[:RECORD_LIMIT]], delimiter=delimiter), [""])
+def _cells_of(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader([text[:RECORD_LIMIT]], delimiter=delimiter), [""])
+
+
+def _widest(cells: list[str]) -> int:
     return max(range(len(cells)), key=lambda index: len(cells[index]), default=0)
+
+
+def _line_of(cells: list[str], delimiter: str) -> str:
+    """What stands before an over-long cell, as a line again: it may hold the key that names the row."""
+    if sum(map(len, cells)) > CELL_LIMIT:
+        return "\n"
+    line = io.StringIO(newline="")
+    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
+    return line.getvalue() if "\n" not in line.getvalue()[:-1] else "\n"
 
 
 def _records(lines: _Lines, where: str) -> Iterator[Row]:
@@ -218,6 +231,34 @@ def _open(path: Path) -> io.BufferedReader:
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+_START = 4096
+_WORKBOOK = "open it in the program that made it and save it as CSV UTF-8"
+_UNPACK = "unpack it first"
+_SIGNATURES = (
+    (b"PK\x03\x04", "a workbook (.xlsx, .ods) or an archive", _WORKBOOK),
+    (b"\xd0\xcf\x11\xe0", "a workbook (.xls)", _WORKBOOK),
+    (b"\x1f\x8b", "compressed (gzip)", _UNPACK),
+    (b"BZh", "compressed (bzip2)", _UNPACK),
+    (b"\xfd7zXZ", "compressed (xz)", _UNPACK),
+    (b"7z\xbc\xaf", "an archive (7z)", _UNPACK),
+    (b"%PDF-", "a document (PDF)", "export its table as CSV UTF-8"),
+    (b"PAR1", "a table (Parquet)", "write it as CSV UTF-8"),
+    (b"SQLite format 3\0", "a database (SQLite)", "export its table as CSV UTF-8"),
+)
+_CONTROL = frozenset(range(1, 32)) - {9, 10, 12, 13, 26, 27}
+_BINARY_SHARE = 20
+
+
+def _refuse_binary(start: bytes, path: Path) -> None:
+    """Refuse what is no text: by its signature, or because control bytes are more than one in `_BINARY_SHARE`."""
+    for signature, what, remedy in _SIGNATURES:
+        if start.startswith(signature):
+            told = f"this is {what}, not a text file of rows"
+            raise ImportFileError(told, where=str(path), remedy=remedy)
+    if not start.startswith(tuple(mark for mark, _ in _MARKS)) and sum(b in _CONTROL for b in start) * _BINARY_SHARE > len(start):
+        raise ImportFileError("this is a binary file, not a text file of rows", where=str(path), remedy=_WORKBOOK)
+
+
 def _encoding_of(stream: io.BufferedReader, path: Path, asked: str | None) -> str:
     if asked is not None:
         try:
@@ -227,8 +268,9 @@ def _encoding_of(stream: io.BufferedReader, path: Path, asked: str | None) -> st
             what = f"the encoding `{asked}` is not known"
             raise ImportFileError(what, where=str(path), remedy="name one, such as utf-8, utf-16 or windows-1252") from None
         return "utf-8-sig" if name == "utf-8" else name
-    start = stream.read(4)
+    start = stream.read(_START)
     stream.seek(0)
+    _refuse_binary(start, path)
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     return next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8-sig")
@@ -238,7 +280,7 @@ def _undecodable(stream: io.BufferedReader, path: Path, encoding: str) -> Import
     """Where the bytes stop being text: found by decoding again, only once that is known."""
     decoder = codecs.getincrementaldecoder(encoding)()
     stream.seek(0)
-    offset, line = 0, 1
+    offset, line, cut = 0, 1, False
     while True:
         chunk = stream.read(_CHUNK)
         waiting = len(decoder.getstate()[0])
@@ -247,11 +289,18 @@ def _undecodable(stream: io.BufferedReader, path: Path, encoding: str) -> Import
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
             offset += error.start - waiting
+            cut = not chunk
             break
         offset += len(chunk)
         if not chunk:
             break
     name = "utf-8" if encoding == "utf-8-sig" else encoding
+    if cut:
+        return ImportFileError(
+            f"the file is truncated: it ends in the middle of a character of {name.upper()}, in line {line}",
+            where=str(path),
+            remedy="export or copy it again; if it is whole, name its own encoding with `--encoding`",
+        )
     return ImportFileError(
         f"byte {offset}, in line {line}, is not {name.upper()}",
         where=str(path),

@@ -23,7 +23,10 @@ class Reason(StrEnum):
     FLAG_INVALID = "flag:invalid"
     CURRENCY_UNKNOWN = "currency:unknown"
     PERSON_UNKNOWN = "person:unknown"
+    FIELD_NOT_TO_BE_KEPT = "field:not-to-be-kept"
+    CONSENT_NEEDED = "consent:needed"
 
+    CELL_FORMULA = "cell:formula"
     EMAIL_UNVERIFIED = "email:unverified"
     PHONE_UNVERIFIED = "phone:unverified"
     URL_UNVERIFIED = "url:unverified"
@@ -37,6 +40,7 @@ class Reason(StrEnum):
     RECORD_DELETED = "record:deleted"
     RECORD_ERASED = "record:erased"
     ROW_NO_RECORD = "row:no-record"
+    FIELD_DISCOURAGED = "field:discouraged"
 
 
 REMEDIES: dict[Reason, str] = {
@@ -55,11 +59,14 @@ REMEDIES: dict[Reason, str] = {
     Reason.FLAG_INVALID: "write `true` or `false`",
     Reason.CURRENCY_UNKNOWN: "write an ISO 4217 code such as EUR",
     Reason.PERSON_UNKNOWN: "import the people first, then this file again",
+    Reason.CELL_FORMULA: "kept as written; a file of refused rows has an apostrophe before it, so that no spreadsheet runs it",
+    Reason.FIELD_NOT_TO_BE_KEPT: "leave the column out of the file, or empty in this row: the region's policies refuse it",
+    Reason.CONSENT_NEEDED: "record the person's consent first, or leave the cell empty",
     Reason.EMAIL_UNVERIFIED: "kept sealed as `email_unverified`; correct it in the record",
     Reason.PHONE_UNVERIFIED: "kept sealed as `…_unverified`; correct it in the record",
     Reason.URL_UNVERIFIED: "kept sealed as `website_unverified`; correct it in the record",
     Reason.TERM_OTHER: "kept as `other`, the original sealed beside it",
-    Reason.TERM_UNDECLARED: "kept as `other`, the original sealed beside it; declare it in the settings, then import again",
+    Reason.TERM_UNDECLARED: "kept as `other`, the original sealed beside it; declare it in `settings.toml`, then import again",
     Reason.COUNTRY_UNKNOWN: "kept sealed as written; write an ISO 3166 code such as DE",
     Reason.COMPANY_UNKNOWN: "kept without its company; import the companies, then this file again",
     Reason.PARENT_UNKNOWN: "kept without its parent; import the parent company, then this file again",
@@ -67,10 +74,11 @@ REMEDIES: dict[Reason, str] = {
     Reason.LEAD_CONVERTED: "left out: the person is here already as the contact it became",
     Reason.RECORD_DELETED: "left out: the other system had deleted it",
     Reason.RECORD_ERASED: "left out: the record was erased here and does not come back by an import",
+    Reason.FIELD_DISCOURAGED: "kept, though the region's policies discourage it; leave it out where it is not needed",
     Reason.ROW_NO_RECORD: "left out: no record is made of rows like this",
 }
 
-COUNTED_ONLY = frozenset({Reason.TERM_UNDECLARED, Reason.ROW_NO_RECORD})
+COUNTED_ONLY = frozenset({Reason.TERM_UNDECLARED, Reason.ROW_NO_RECORD, Reason.FIELD_DISCOURAGED})
 """Remarks that would repeat on every row: counted by field, never listed by row."""
 
 

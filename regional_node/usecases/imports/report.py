@@ -1,6 +1,7 @@
-"""What an import says afterwards: counts, remarks, and each refused row with column, reason and remedy. Never what a cell said.
+"""What an import says afterwards: counts, remarks, and each refused row with column, reason and remedy. Never what a cell said,
+but for words of trade that the region has not declared (`undeclared`).
 
-Only `write_refused` shows cells, and takes them from the file itself again, with formulas made harmless.
+Only `write_refused` shows whole cells, and takes them from the file itself again, with formulas made harmless.
 """
 
 import csv
@@ -11,9 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from regional_node.crm.validation import Ground
+from regional_node.usecases.imports.drafts import UNKNOWN_COLUMN
 from regional_node.usecases.imports.journal import Counts
 from regional_node.usecases.imports.reading import Table
 from regional_node.usecases.imports.reasons import COUNTED_ONLY, REMEDIES, ImportFileError, Reason
+from regional_node.usecases.imports.undeclared import Undeclared
 
 LISTED = 10_000
 _SHOWN = 20
@@ -23,13 +27,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row's finding: first physical line, column from 0 (None: the whole row), its header, why, and the row's keyed digest."""
+    """One row's finding: first physical line, column from 0 (None: the whole row), its header, why, and the row's keyed digest.
+
+    `ground` is the rule of a policy that says so, where one does; `field` then names the field of the record.
+    """
 
     line: int
     column: int | None
     header: str
     reason: Reason
     digest: str = ""
+    ground: Ground | None = None
+    field: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,12 +54,16 @@ class FileReport:
     rejections: list[Finding] = field(default_factory=list)
     remarks: list[Finding] = field(default_factory=list)
     reasons: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    grounds: dict[tuple[str, Reason], Ground] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
+    undeclared: Undeclared | None = None
     assumptions: list[str] = field(default_factory=list)
 
     def add(self, finding: Finding, *, rejected: bool) -> None:
         """Count a finding, and list it while there is room."""
         self.reasons[finding.header, finding.reason] += 1
+        if finding.ground is not None:
+            self.grounds.setdefault((finding.header, finding.reason), finding.ground)
         listed = self.rejections if rejected else self.remarks
         if len(listed) < LISTED and finding.reason not in COUNTED_ONLY:
             listed.append(finding)
@@ -97,7 +110,29 @@ def _finding_facts(finding: Finding) -> dict[str, object]:
         "column": finding.header,
         "reason": finding.reason.value,
         "remedy": REMEDIES[finding.reason],
+        **_ground_facts(finding.ground),
+        **({"field": finding.field} if finding.field else {}),
     }
+
+
+def _keeping(why: str) -> str:
+    """How to keep a column that was ignored; nothing where it is meant to be."""
+    return (
+        "name it as a column known here, or `custom_NAME` in our own format to keep it sealed, and import again"
+        if why == UNKNOWN_COLUMN
+        else ""
+    )
+
+
+def _ground_facts(ground: Ground | None) -> dict[str, object]:
+    """Law, rule and citations, where a policy speaks; what it could not tell, where none permits."""
+    if ground is None:
+        return {}
+    return {"law": ground.law, "rule": ground.rule, "cite": list(ground.cite), "because": [*ground.reasons, *ground.faults]}
+
+
+def _by(ground: Ground | None) -> str:
+    return f" by {ground}" if ground is not None else ""
 
 
 def _file_facts(file: FileReport) -> dict[str, object]:
@@ -111,9 +146,11 @@ def _file_facts(file: FileReport) -> dict[str, object]:
         "rejections": [_finding_facts(finding) for finding in file.rejections],
         "remarks": [
             {"column": header, "reason": reason.value, "rows": rows, "remedy": REMEDIES[reason]}
+            | _ground_facts(file.grounds.get((header, reason)))
             for (header, reason), rows in sorted(file.reasons.items())
         ],
-        "ignored": [{"column": header, "reason": why} for header, why in file.ignored.items()],
+        "ignored": [{"column": header, "reason": why, "remedy": _keeping(why)} for header, why in file.ignored.items()],
+        "undeclared": file.undeclared.facts() if file.undeclared else {},
         "assumptions": file.assumptions,
     }
 
@@ -127,15 +164,19 @@ def _file_lines(file: FileReport) -> Iterator[str]:
     for header, why in file.ignored.items():
         by_reason.setdefault(why, []).append(header)
     for why, headers in by_reason.items():
-        yield f"  ignored ({why}): {', '.join(f'`{header}`' for header in headers)}"
+        noun = "column" if len(headers) == 1 else "columns"
+        remedy = f"; {_keeping(why)}" if _keeping(why) else ""
+        yield f"  {len(headers)} {noun} ignored ({why}): {', '.join(f'`{header}`' for header in headers)}{remedy}"
     refused = {(finding.header, finding.reason) for finding in file.rejections}
     for (header, reason), rows in sorted(file.reasons.items()):
         if (header, reason) not in refused:
             place = f"`{header}`: " if header else ""
-            yield f"  {rows:,} x {place}{reason.value}: {REMEDIES[reason]}"
+            yield f"  {rows:,} x {place}{reason.value}{_by(file.grounds.get((header, reason)))}: {REMEDIES[reason]}"
+    if file.undeclared is not None:
+        yield from file.undeclared.lines()
     for finding in file.rejections[:_SHOWN]:
         place = f", column `{finding.header}`" if finding.header else ""
-        yield f"  line {finding.line}{place}: {finding.reason.value}: {REMEDIES[finding.reason]}"
+        yield f"  line {finding.line}{place}: {finding.reason.value}{_by(finding.ground)}: {REMEDIES[finding.reason]}"
     if file.counts.rejected > _SHOWN:
         yield f"  and {file.counts.rejected - _SHOWN:,} more refused rows: write them with `--report FILE.csv`"
 

@@ -22,6 +22,8 @@ from pathlib import Path
 
 from policies.engine.errors import Code, DomicileError
 from regional_node.crm.fields import RecordType
+from regional_node.crm.validation import FaultCode
+from regional_node.usecases.collecting import Collecting, Rules
 from regional_node.usecases.imports.dialects import AUTO, recognise
 from regional_node.usecases.imports.drafts import Draft, Drafting, ImportObject, Part
 from regional_node.usecases.imports.journal import Counts, ImportJournal, Refusal, Run, RunState
@@ -54,7 +56,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What an import works with. `secret` keys the digests of rows and files; `clock` tells the time with its zone."""
+    """What an import works with. `secret` keys the digests of rows and files; `clock` tells the time with its zone.
+
+    `collecting` asks the region's policies whether a field may be kept; without it nobody is asked.
+    """
 
     unit_of_work: UnitOfWork
     journal: ImportJournal
@@ -64,15 +69,26 @@ class Tools:
     clock: Callable[[], datetime]
     progress: Callable[[Progress], None] = lambda _progress: None
     look_for_shared: bool = True
+    collecting: Collecting | None = None
+
+
+_OF_POLICY = {
+    FaultCode.NOT_TO_BE_KEPT: Reason.FIELD_NOT_TO_BE_KEPT,
+    FaultCode.NEEDS_CONSENT: Reason.CONSENT_NEEDED,
+    FaultCode.DISCOURAGED: Reason.FIELD_DISCOURAGED,
+}
 
 
 class ImportStoppedError(DomicileError):
     """An import stopped in one file; `report` tells of the files before it, which are complete and stay."""
 
-    def __init__(self, cause: DomicileError, *, where: str, report: Report) -> None:
+    def __init__(self, cause: DomicileError, *, where: str, report: Report, left: Sequence[Path] = ()) -> None:
         done = ", ".join(file.path.name for file in report.files)
-        kept = f" (imported before it and kept: {done})" if done else ""
-        super().__init__(f"{cause.what}; nothing of this file was imported{kept}", where=cause.where or where, remedy=cause.remedy)
+        waiting = ", ".join(path.name for path in left)
+        told = [f"imported before it and kept: {done}" if done else "", f"not begun: {waiting}" if waiting else ""]
+        aside = "; ".join(part for part in told if part)
+        what = f"{cause.what}; nothing of this file was imported" + (f" ({aside})" if aside else "")
+        super().__init__(what, where=cause.where or where, remedy=cause.remedy)
         self.code = cause.code
         self.report = report
 
@@ -83,11 +99,12 @@ def run_import(paths: Sequence[Path], tools: Tools, *, dialect: str = AUTO, enco
     """
     found, passed_over = _gather(paths, dialect=dialect, encoding=encoding)
     done: list[FileReport] = []
-    for path, kind in found:
+    for number, (path, kind) in enumerate(found, start=1):
         try:
             done.append(import_file(path, tools, kind=kind, encoding=encoding))
         except DomicileError as error:
-            raise ImportStoppedError(error, where=str(path), report=Report(files=tuple(done))) from error
+            left = [waiting for waiting, _ in found[number:]]
+            raise ImportStoppedError(error, where=str(path), report=Report(files=tuple(done)), left=left) from error
     return Report(files=tuple(done), passed_over=passed_over)
 
 
@@ -102,6 +119,9 @@ def _gather(
             with Table(path, encoding=encoding) as table:
                 found.append((path, recognise(table.shape.headers, dialect=dialect, where=str(path), stem=path.stem)))
         except ImportFileError as error:
+            if named and len(paths) > 1:
+                what = f"{error.what}; none of the {len(paths)} files was imported"
+                raise ImportFileError(what, where=error.where, remedy=error.remedy) from None
             if named:
                 raise
             passed_over.append((path, f"{error.what}; {error.remedy}"))
@@ -137,7 +157,7 @@ def import_file(path: Path, tools: Tools, *, kind: ImportObject, encoding: str |
         if kind.record_type is None:
             return _count_only(table, kind, report)
         drafting = Drafting(kind, table.shape.headers, tools.region, today=tools.clock().date())
-        report.ignored = drafting.ignored
+        report.ignored, report.undeclared = drafting.ignored, drafting.undeclared
         # (2) survey
         surveyed = survey(table, drafting.key_column, tools.secret, lambda rows: _tell(tools, table, "survey", rows))
         _assume(report, drafting, surveyed)
@@ -172,6 +192,7 @@ class _OneFile:
         self._rejected = 0
         self._seen: dict[str, int] = {}
         self._columns = {part: column for column, part in drafting.parts.items()}
+        self._rules: Rules | None = None
 
     def write(self) -> Counts:
         """Write every acceptable row and commit; the counts."""
@@ -190,6 +211,8 @@ class _OneFile:
                 look_for_shared=self._tools.look_for_shared,
             )
             for batch in _batches(self._table.rows()):
+                if (collecting := self._tools.collecting) is not None:
+                    self._rules = collecting.now(self._tools.clock().date())
                 matching.settle([draft for row in batch if (draft := self._acceptable(row)) is not None])
                 rows += len(batch)
                 _tell(self._tools, self._table, "import", rows)
@@ -216,9 +239,21 @@ class _OneFile:
         if draft.problems:
             self._refuse(draft.line, draft.cells, draft.problems)
             return None
+        if self._rules is not None and draft.left_out is None and not self._may_be_kept(draft, self._rules):
+            return None
         for column, reason in draft.remarks:
             self._report.add(self._finding(draft.line, draft.cells, column, reason), rejected=False)
         return draft
+
+    def _may_be_kept(self, draft: Draft, rules: Rules) -> bool:
+        """Whether the region's policies let every filled field of the row be kept; what they say is in the report."""
+        found = rules.findings(self._drafting.record_type, draft.filled, draft.values, draft.custom)
+        for fault in (*found.refused, *found.discouraged):
+            column = self._drafting.columns.get(fault.field)
+            told = self._finding(draft.line, draft.cells, column, _OF_POLICY[fault.code])
+            self._report.add(replace(told, ground=fault.ground, field=fault.field), rejected=fault in found.refused)
+        self._rejected += bool(found.refused)
+        return not found.refused
 
     def _repeated(self, row: Row) -> Reason | None:
         if not self._surveyed.may_repeat(row):

@@ -52,6 +52,7 @@ def test_a_route_may_take_a_larger_body(house):
 def test_a_body_of_unknown_length_is_cut_off_too(house):
     answer = house.client().post("/api/people", content=(b"x" * 100_000 for _ in range(20)))
     assert (answer.status_code, answer.json()["code"]) == (413, "input:size:too-large")
+    assert answer.json()["detail"] == "the body is larger than this route takes: 1,048,576 bytes at most"
 
 
 def test_a_validation_error_names_place_and_kind(house):

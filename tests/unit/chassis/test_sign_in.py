@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from fastapi import APIRouter
 from sqlalchemy import select
 from starlette.applications import Starlette
@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from chassis.web import access, sessions
 from chassis.web.access import public, require, unlabelled
 from policies.engine.errors import Code, DomicileError
-from tests.unit.chassis.ordinary import PASSWORD, House, Role, form_token
+from tests.unit.chassis.ordinary import CHEAP, PASSWORD, House, Role, form_token
 
 BROWSER = {"accept": "text/html"}
 
@@ -345,3 +345,35 @@ def test_a_weaker_hash_is_strengthened_at_the_next_sign_in(house):
     with house.engine.connect() as connection:
         assert "m=16,t=2" in connection.execute(select(house.tables.accounts.c.password_hash)).scalar_one()
     assert house.accounts.verify("ada", PASSWORD)
+
+
+class Counted:
+    """A hasher that notes which hashes it was asked to compare with."""
+
+    def __init__(self) -> None:
+        self.compared: list[str] = []
+
+    def __getattr__(self, name: str):
+        return getattr(CHEAP, name)
+
+    def verify(self, password_hash: str, password: str) -> bool:
+        self.compared.append(password_hash)
+        return CHEAP.verify(password_hash, password)
+
+
+def work(house: House, username: str) -> list[tuple]:
+    """The argon2 parameters of each comparison that one refused sign-in costs."""
+    house.accounts._hasher = counted = Counted()
+    with pytest.raises(DomicileError):
+        house.accounts.verify(username, "the wrong password")
+    return [extract_parameters(compared) for compared in counted.compared]
+
+
+def test_an_unknown_name_costs_as_much_work_as_a_known_one(house):
+    assert work(house, "nobody") == work(house, "ada")
+    assert len(work(house, "nobody")) == 1
+
+
+def test_a_disabled_account_costs_as_much_work_too(house):
+    house.accounts.disable("ada")
+    assert work(house, "ada") == work(house, "nobody")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from deploy import building, federation
 from deploy.diary import SIGN_INS
 from deploy.layout import ACCOUNTS, NODES
+from deploy.showing import QUESTION
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 REGIONS = [node.region for node in NODES]
@@ -117,7 +119,20 @@ def test_a_child_that_dies_is_reported_with_its_last_line(
 ) -> None:
     monkeypatch.setenv("DIE", "eu-de")
     run(home)
-    assert "the disk is full: free some space" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the disk is full: free some space" in told
+    assert f"regional-node serve --home {home / 'eu-de'}" in told
+
+
+def test_the_commands_that_are_shown_work_as_they_are_copied(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Program with its path, home, and SQL that a shell reads as one argument."""
+    assert run(home) == 0
+    shown = [shlex.split(line[2:]) for line in capsys.readouterr().out.splitlines() if line.startswith("$ ")]
+    assert len(shown) == 3
+    for program, *arguments in shown:
+        assert Path(program).parent == Path(sys.executable).parent.relative_to(Path.cwd())
+        assert arguments[arguments.index("--home") + 1] == str(home / "index")
+    assert shown[0][2] == QUESTION
 
 
 async def interrupted(home: Path, *, after: str, number: signal.Signals) -> int:

@@ -102,3 +102,26 @@ async def test_memory_counts_children_and_their_children(tmp_path: Path) -> None
 
 def test_children_get_none_of_our_settings() -> None:
     assert "DOMICILE_HTTP_ADDRESS" not in child_environment({"DOMICILE_HTTP_ADDRESS": "127.0.0.1:1", "PATH": "/bin"})
+
+
+@pytest.mark.parametrize(
+    ("last", "complaint"),
+    [
+        ("ready on 1", ""),
+        ('{"at":"2026-11-22T17:44:58.831+00:00","level":"info","logger":"uvicorn.error","event":"server:113"}', ""),
+        ("error: the disk is full", "error: the disk is full"),
+        ('{"level":"error","event":"the store is gone"}', '{"level":"error","event":"the store is gone"}'),
+    ],
+)
+async def test_a_death_is_explained_by_what_complains_only(tmp_path: Path, last: str, complaint: str) -> None:
+    ours = household()
+    await ours.serve(
+        "eu-de", python(f"import time; print('ready on 1'); print({last!r}, flush=True); time.sleep(60)"), log=tmp_path / "l"
+    )
+    try:
+        async with asyncio.timeout(10):
+            while ours.services["eu-de"].last_line != last:
+                await asyncio.sleep(0.02)
+        assert ours.services["eu-de"].complaint == complaint
+    finally:
+        await ours.stop()

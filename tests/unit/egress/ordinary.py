@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
@@ -18,17 +19,20 @@ from policies.engine.signing import Ticket, sign_ticket
 from regional_node.crm.fields import RecordType
 from regional_node.crm.personal import Personal
 from regional_node.crm.records import Record
-from regional_node.egress.gate import Gate, Randomness, Subject
+from regional_node.egress.gate import Gate
+from regional_node.egress.given import Randomness, Subject
 from regional_node.egress.importers import ImporterRegister
 from regional_node.egress.policy_source import PolicySource
 from regional_node.egress.requests import NodeIdentity
 from regional_node.storage import accounts, feed, ledger, tables  # noqa: F401 - their tables
 from regional_node.storage.accounts import StoredPrivacyAccount, StoredSpentTickets
+from regional_node.storage.counters import StoredCounters
 from regional_node.storage.ledger import LedgerKey, StoredLedger
 from regional_node.storage.metadata import metadata
 from regional_node.storage.projection import Projection
 from regional_node.storage.projection_rates import load_rates
 from regional_node.storage.tables import RECORDS, outbox
+from regional_node.usecases.counters import Counting
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PSEUDONYM = bytes(range(16))
@@ -141,6 +145,7 @@ class House:
     index_key: Ed25519PrivateKey
     node: NodeIdentity = NODE
     person: Record | None = None
+    index: str = "acme-hq"
     now: datetime = AT
     below: Callable[[int], int] = seeded(11).randrange
     tickets: int = 0
@@ -151,16 +156,21 @@ class House:
             node=self.node,
             policies=self.policies,
             importers=ImporterRegister(self.folder / "importers.yaml"),
+            index=lambda: self.index,
             ticket_key=self.index_key.public_key,
             tickets=StoredSpentTickets(self.engine),
             ledger=self.ledger,
             account=self.account,
+            counting=self.counting(),
             readings=self.readings,
             people=lambda pseudonym: Subject(record=person, mark=lambda: "ab" * 32) if pseudonym == PSEUDONYM else None,
             pseudonym_key=lambda importer: importer.encode().ljust(32, b"k"),
             clock=lambda: self.now,
             randomness=Randomness(below=self.below, nonce=lambda: "00" * 16),
         )
+
+    def counting(self) -> Counting:
+        return Counting(StoredCounters(self.engine), secret=b"c" * 32, zone=ZoneInfo("Europe/Berlin"))
 
     def ticket(self, digest: str, **changed: Any) -> bytes:
         self.tickets += 1

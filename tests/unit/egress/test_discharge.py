@@ -12,6 +12,8 @@ DUTIES = {
     "transparency_13_1_f": "notice_names_transfer",
     "honour_deletion_downstream": "deletion_forwarded",
     "service_provider_terms": "ccpa_contract",
+    "keep_tia_current": "tia_kept_current",
+    "copy_on_request": "clauses_copied_on_request",
 }
 
 

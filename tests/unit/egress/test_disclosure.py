@@ -12,6 +12,7 @@ from policies.engine.errors import Code, DomicileError
 from policies.engine.readings import OTHER, TABLES, SubjectClass
 from regional_node.egress.answering import in_order
 from regional_node.egress.disclosure import NoiseTerms, disclosure, noise_terms, noised, question_digest
+from regional_node.egress.thresholds import threshold
 from regional_node.usecases.readings import Clamp, ExactCell
 from tests.unit.egress.ordinary import COUNT, PLAN, SPENT, seeded
 
@@ -87,7 +88,7 @@ def test_rows_that_may_be_a_companys_are_charged_to_both_accounts():
 
 
 def test_a_cell_without_rows_is_noised_like_any_other():
-    quiet = replace(how(), min_cell=-(10**6), counting=Fraction(0))
+    quiet = replace(how(), min_cell=-(10**6), threshold=-(10**6))
     cells, suppressed = noised(quiet, [], seeded(1).randrange)
     assert len(cells) == len(quiet.keys)
     assert suppressed == 0
@@ -104,7 +105,7 @@ def test_cells_under_the_threshold_are_taken_out_by_their_noised_count():
 
 def test_what_lies_outside_the_declared_cells_is_never_answered():
     strange = [ExactCell(keys=("Canarytown", "consumer"), totals=(9_999, 1), subjects=9_999)]
-    cells, _ = noised(replace(how(), min_cell=-(10**6)), strange, seeded(3).randrange)
+    cells, _ = noised(replace(how(), min_cell=-(10**6), threshold=-(10**6)), strange, seeded(3).randrange)
     assert all(cell.keys != ("Canarytown", "consumer") for cell in cells)
 
 
@@ -148,11 +149,43 @@ def test_noise_that_cannot_be_read_is_no_permit(arguments):
     assert refused.value.code is Code.TRANSFER_DENIED
 
 
-def test_a_count_that_noise_alone_could_make_is_withheld():
-    """With a standard deviation of some 14, a cell of nobody must show 29 to appear; a weakened threshold lets it through at 10."""
-    plain = how()
-    shown = [len(noised(plain, [], seeded(seed).randrange)[0]) for seed in range(40)]
-    weakened = replace(plain, counting=Fraction(0))
-    let_through = [len(noised(weakened, [], seeded(seed).randrange)[0]) for seed in range(40)]
-    assert sum(shown) / (40 * len(plain.keys)) < 0.05
-    assert sum(let_through) > 5 * sum(shown)
+def cells_shown(found, seeds=range(100)):
+    """In how many of the answers to a question about nobody anybody appears."""
+    return sum(bool(noised(found, [], seeded(seed).randrange)[0]) for seed in seeds)
+
+
+def test_over_a_large_domain_hardly_an_answer_shows_a_group_of_nobody():
+    """131 months, nobody in any: in one answer of a hundred at most a month appears; two standard deviations show some in most."""
+    months = Plan(table="people", group_by=(GroupKey(column="churned_at", part=DatePart.MONTH),), aggregates=(COUNT,))
+    found = how(months, CLAMPS[:1])
+    assert cells_shown(found) <= 4
+    assert cells_shown(replace(found, threshold=29), range(20)) > 15
+
+
+def test_the_threshold_grows_with_the_cells_and_is_never_under_the_least_group():
+    few, many = (threshold(Fraction(200), cells=cells, min_cell=10) for cells in (1, 4_096))
+    assert (few, many) == (34, 66)
+    assert threshold(Fraction(1, 4), cells=1, min_cell=10) == 10
+
+
+def test_another_threshold_makes_another_question():
+    """Else an answer that was recorded under a lower one would be served again."""
+    told = {"policy_digest": "p", "epoch": "2026-11-22", "importer": "acme-hq", "purpose": "analytics.reporting"}
+    assert question_digest(PLAN, how(), CLAMPS, **told) != question_digest(PLAN, replace(how(), threshold=29), CLAMPS, **told)
+
+
+def test_a_count_of_rows_below_zero_or_too_small_is_withheld():
+    """200 people hold the orders of the cell, so it is there; its count of rows has five times the noise and may be below zero."""
+    orders = Plan(table="orders", aggregates=(COUNT,))
+    found = how(orders, (Clamp(low=0, high=10),))
+    exact = [ExactCell(keys=(), totals=(200,), subjects=200)]
+    counts = [noised(found, exact, seeded(seed).randrange)[0] for seed in range(200)]
+    assert all(cell.values[0] >= 10 for cells in counts for cell in cells)
+    unwatched = [noised(replace(found, row_counts=()), exact, seeded(seed).randrange)[0] for seed in range(200)]
+    assert any(cell.values[0] < 0 for cells in unwatched for cell in cells)
+
+
+def test_a_small_count_over_everybody_is_withheld():
+    everybody = how(Plan(table="people", aggregates=(COUNT,)), CLAMPS[:1])
+    shown = [noised(everybody, [], seeded(seed).randrange) for seed in range(300)]
+    assert sum(bool(cells) for cells, _ in shown) <= 6

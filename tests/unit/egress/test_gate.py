@@ -18,8 +18,10 @@ from policies.engine.record import from_bytes
 from policies.engine.registry_parser import shipped_registry
 from policies.engine.vocabulary import Form, Outcome
 from protos.status import trailer_of
-from regional_node.crm.fields import field_of
+from regional_node.crm.fields import RecordType, field_of
 from regional_node.egress import gate as gate_module
+from regional_node.egress import verdicts, views
+from regional_node.egress.forms import put_into_form
 from regional_node.egress.gate import Gate
 from regional_node.egress.payload import batch_bytes, person_bytes, share_bytes
 from regional_node.egress.policy_source import PolicySource
@@ -145,7 +147,7 @@ def test_what_is_withheld_is_in_no_byte_that_leaves_or_is_kept(ordinary):
 
 
 def test_a_gate_that_does_not_transform_is_caught_by_the_same_look(ordinary, monkeypatch):
-    monkeypatch.setattr(gate_module, "put_into_form", lambda spec, form, values, **_: str(values[spec.name]))
+    monkeypatch.setattr(views, "put_into_form", lambda spec, form, values, **_: str(values[spec.name]))
     released = ordinary.read("email", "street")
     assert [canary for canary in CANARIES if canary.encode() in person_bytes(released.value)]
 
@@ -304,10 +306,10 @@ def test_entries_leave_as_keys_under_their_own_decision(ordinary):
 
 
 def test_nothing_but_the_gate_lets_a_pseudonym_of_one_importer_match_anothers(ordinary):
-    spec = field_of(gate_module.RecordType.PEOPLE, "email")
+    spec = field_of(RecordType.PEOPLE, "email")
     values = {"email": PERSON["email"]}
     keys = (b"1" * 32, b"2" * 32)
-    one, other = (gate_module.put_into_form(spec, Form.PSEUDONYM, values, forms={}, pseudonym_key=lambda key=k: key) for k in keys)
+    one, other = (put_into_form(spec, Form.PSEUDONYM, values, forms={}, pseudonym_key=lambda key=k: key) for k in keys)
     assert one != other
     assert PERSON["email"] not in (one, other)
 
@@ -315,7 +317,7 @@ def test_nothing_but_the_gate_lets_a_pseudonym_of_one_importer_match_anothers(or
 def test_the_facts_of_a_person_are_those_of_the_record(ordinary, monkeypatch):
     asked = []
     decide = gate_module.decide
-    monkeypatch.setattr(gate_module, "decide", lambda p, r, at: (asked.append(r), decide(p, r, at=at))[1])
+    monkeypatch.setattr(gate_module, "decide", lambda p, r, **k: (asked.append(r), decide(p, r, **k))[1])
     ordinary.person = record(PERSON | {"date_of_birth": date(2012, 11, 23)})
     ordinary.read("given_name")
     assert [each.facts["subject"] for each in asked] == [
@@ -421,8 +423,8 @@ def test_a_prohibition_where_no_policy_is_read_stops_everything(ordinary, name):
 
 
 def test_every_reason_of_the_gate_has_its_sentence():
-    tree = ast.parse(Path(gate_module.__file__).read_text(encoding="utf-8"))
-    given = [n.args[0] for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_refusal"]
+    tree = ast.parse("\n".join(Path(m.__file__).read_text(encoding="utf-8") for m in (gate_module, verdicts)))
+    given = [n.args[0] for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "refusal"]
     given += [part for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == "reasons" for part in ast.walk(n.value)]
     reasons = {n.value for n in given if isinstance(n, ast.Constant)} | {"form_not_possible", "no_permit"}
     assert {"record_not_found", "budget_exhausted", "noise_missing"} <= reasons

@@ -59,6 +59,36 @@ def test_a_wrong_encoding_is_told_by_byte_and_line(path: Path) -> None:
     assert rows_of(path, "name,city\nMüller,Köln\n".encode("windows-1252"), encoding="windows-1252")[0].cells == ["Müller", "Köln"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_cut_inside_a_character_is_called_truncated(path: Path, encoding: str) -> None:
+    with pytest.raises(ImportFileError, match="truncated: it ends in the middle of a character") as caught:
+        rows_of(path, "name,city\nJürgen,Köln\nJürgen,Kö".encode(encoding)[:-1])
+    assert "again" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("start", "told", "remedy"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "workbook", "save it as CSV UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook", "save it as CSV UTF-8"),
+        (b"\x1f\x8b\x08\x00", "compressed", "unpack it"),
+        (b"%PDF-1.7\n", "document", "CSV UTF-8"),
+        (bytes(range(1, 9)) * 50, "binary", "save it as CSV UTF-8"),
+    ],
+)
+def test_what_is_no_text_at_all_says_what_it_is_and_how_to_get_one(path: Path, start: bytes, told: str, remedy: str) -> None:
+    with pytest.raises(ImportFileError, match=told) as caught:
+        rows_of(path, start + b"\x00\xff" * 300)
+    assert remedy in caught.value.remedy
+
+
+def test_a_row_with_an_over_long_cell_keeps_what_stands_before_it(path: Path) -> None:
+    """Its key among it, so that the report can name the row."""
+    found = rows_of(path, b'a,b,c\np1,"x,""y""",' + b"z" * (5 << 20) + b"\np2,y,z\n")
+    assert (found[0].fault, found[0].column, found[0].cells) == (Reason.CELL_TOO_LARGE, 2, ["p1", 'x,"y"'])
+    assert found[1].cells == ["p2", "y", "z"]
+
+
 def test_an_unknown_encoding_is_refused(path: Path) -> None:
     with pytest.raises(ImportFileError, match="`klingon`"):
         rows_of(path, ORDINARY, encoding="klingon")

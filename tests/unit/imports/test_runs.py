@@ -369,3 +369,64 @@ def test_a_shared_address_is_told_once_for_each_newcomer_and_can_be_left_unasked
     assert [(f.line, f.reason) for f in report.remarks] == [(3, Reason.EMAIL_SHARED)]
     unasked = replace(world.tools, look_for_shared=False)
     assert run_import([write("more.csv", HEADER + ADA.replace("p1", "p3"))], unasked).files[0].remarks == []
+
+
+DEALS = "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
+
+
+def test_undeclared_words_are_named_with_the_settings_line_that_declares_them(world: World, write: Write) -> None:
+    rows = "".join(f"d{n},Ann,{'Rocket' if n < 3 else 'Anvil'},,Won,2017-01-01,2017-02-01,100\n" for n in range(5))
+    lone = "d9,Ann,Wile E. Coyote,,Won,2017-01-01,2017-02-01,100\nd10,Ann,w@example.com,,Won,2017-01-01,2017-02-01,1\n"
+    region = world.with_domains(products=("Trap",))
+    report = run_import([write("sales_pipeline.csv", DEALS + rows + lone)], region)
+    facts = json.loads(report.to_json())["files"][0]["undeclared"]
+    assert facts == {"product": {"values": {"Rocket": 3, "Anvil": 2}, "settings": 'products = ["Trap", "Rocket", "Anvil"]'}}
+    told = "\n".join(report.lines())
+    assert "`Rocket` 3, `Anvil` 2" in told
+    assert "Coyote" not in told + report.to_json()
+    again = run_import([write("sales_pipeline.csv", DEALS + rows)], world.with_domains(products=("Trap", "Rocket", "Anvil")))
+    assert (again.files[0].counts.updated, json.loads(again.to_json())["files"][0]["undeclared"]) == (5, {})
+
+
+def test_no_free_text_is_ever_named(world: World, write: Write) -> None:
+    """A language is a term, an industry is a fixed one, a note is neither."""
+    header = HEADER.replace("custom_shoe", "notes,lead_source")
+    rows = "".join(f"p{n},Ada,L,a{n}@example.com,DE,{CANARY},{CANARY}\n" for n in range(5))
+    report = run_import([write("people.csv", header + rows)], world.tools)
+    assert CANARY not in "\n".join(report.lines()) + report.to_json()
+
+
+def test_ignored_columns_are_counted_with_a_remedy(world: World, write: Write) -> None:
+    report = run_import([write("people.csv", HEADER.replace("custom_shoe", "horoscope") + ADA)], world.tools)
+    told = "\n".join(report.lines())
+    assert "1 column ignored (the dialect does not know this column): `horoscope`; name it" in told
+    assert json.loads(report.to_json())["files"][0]["ignored"][0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "formula"), [("=1+1", True), ("@SUM(A1)", True), ("-cmd|x", True), ("+49", False), ("- tea", False)]
+)
+def test_a_formula_is_remarked_on(world: World, write: Write, cell: str, *, formula: bool) -> None:
+    report = import_people(world, write, HEADER + ADA.replace("38", cell))
+    assert [f.reason for f in report.remarks] == ([Reason.CELL_FORMULA] if formula else [])
+
+
+def test_of_several_files_those_not_begun_are_named_too(world: World, write: Write) -> None:
+    firms = write("companies.csv", "external_id,name,industry\nc1,Babbage,technology\n")
+    bad = write("people.csv", HEADER + 'p1,"Ada\n')
+    orders = write("orders.csv", "external_id,person_external_id,ordered_at\n")
+    with pytest.raises(ImportStoppedError, match=r"kept: companies\.csv; not begun: orders\.csv"):
+        run_import([bad, firms, orders], world.tools)
+
+
+def test_a_file_that_is_none_stops_all_of_them_before_anything(world: World, write: Write) -> None:
+    with pytest.raises(DomicileError, match="none of the 2 files was imported"):
+        run_import([write("people.csv", HEADER + ADA), write("x.csv", "shoe\n38\n")], world.tools)
+    assert world.records(RecordType.PEOPLE) == []
+
+
+def test_the_refused_row_of_an_over_long_cell_is_written_with_its_key(world: World, write: Write, tmp_path: Path) -> None:
+    report = run_import([write("people.csv", HEADER + ADA + f"p7,{'x' * (5 << 20)},L,l@example.com,DE,1\n" + GRACE)], world.tools)
+    target = tmp_path / "refused.csv"
+    write_refused(target, report)
+    assert target.read_text(encoding="utf-8").splitlines()[1].endswith("shorten the cell to under 1 MiB,p7")

@@ -1,6 +1,6 @@
 """One ordinary index with three regions that have joined, and its console, for tests to change one thing of. No test is here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -23,6 +23,8 @@ from global_index.catalogue.roles import Role
 from global_index.console.doors import NAV, TEMPLATES
 from global_index.console.routes import router
 from global_index.console.shelf import Shelf
+from global_index.policy.rooms import PolicyRooms
+from global_index.policy_house import found_policies, policy_rooms
 from global_index.queries.answer import RegionAnswer
 from global_index.queries.ask import FanOut
 from global_index.queries.desk import Desk
@@ -32,6 +34,7 @@ from global_index.requests.callers import Callers
 from global_index.requests.members import Member, MembershipGraph
 from global_index.requests.membership import Memberships, Terms
 from global_index.requests.persons import PersonAnswer, Persons
+from global_index.settings import IndexSettings
 from global_index.storage.entries import Entries
 from global_index.storage.history import Histories
 from global_index.storage.membership import SqlMembershipStore, SqlRegionDirectory
@@ -43,6 +46,7 @@ from policies.engine.decision import Decision, FieldDecision, Obligation, RuleRe
 from policies.engine.denial import Denied
 from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import load_policies
+from policies.engine.lifecycle import FlipCount, RehearsalCounts
 from policies.engine.vocabulary import Form, Outcome
 from tests.unit.index.ordinary import AT, FakeAsker, office, released, share
 
@@ -235,9 +239,10 @@ def world(folder: Path, *, regions: Sequence[str] = ("br-sp", "eu-de", "us-ca"),
         callers=Callers(accounts=accounts, operator_token="none"),
         accounts=accounts,
         directory=directory,
-        memberships=Memberships(store=store, issuer=_NoIssuer(), terms=terms, random=random),
+        memberships=Memberships(store=store, issuer=_NoIssuer(), terms=terms, random=random, forget=entries.forget),
         entries=entries,
         history=histories,
+        policies=policies_of_index(folder, engine, accounts, directory=directory, new_id=new_id, shelf=policies),
         pull_all=tuple,
         now=lambda: AT,
     )
@@ -283,3 +288,23 @@ async def _here(work: Any) -> Any:
 def without(rooms: Rooms, **parts: Any) -> Rooms:
     """The rooms with some of them changed."""
     return replace(rooms, **parts)
+
+
+def policies_of_index(
+    folder: Path, engine: Any, accounts: Accounts, *, directory: Any, new_id: Callable[[], str], shelf: Path
+) -> PolicyRooms:
+    """The policy rooms with a root of their own; every region rehearses and finds two decisions that would flip."""
+    settings = IndexSettings(
+        federation="acme", organisation="acme-hq", jurisdiction="EU", state="IE", policies_folder=str(shelf)
+    )  # fmt: skip
+    found_policies(folder, settings, engine, at=AT)
+
+    async def rehearse(region: str, _files: Mapping[str, str], digest: str) -> RehearsalCounts:
+        if region == "us-ca":
+            raise DomicileError("it cannot be reached", code=Code.PEER_UNREACHABLE)
+        flip = FlipCount(before=Outcome.ALLOW, after=Outcome.DENY, rules=("eu-to-us-dpf",), count=2)
+        return RehearsalCounts(policy_digest=digest, decisions=41, unreadable=1, flips=(flip,))
+
+    return policy_rooms(
+        folder, settings, engine=engine, accounts=accounts, directory=directory, new_id=new_id, rehearse=rehearse
+    )  # fmt: skip

@@ -129,6 +129,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         memberships=unused,
         entries=house.entries,
         history=house.history,
+        policies=house.policies(),
         pull_all=tuple,
         now=lambda: AT,
     )
@@ -149,6 +150,19 @@ def test_a_question_is_answered_with_its_coverage(world: World) -> None:
     history = world.call(world.operator, "/api/v1/history").json()["history"]
     assert history[0]["question_id"] == body["question_id"]
     assert world.call(world.operator, "/api/v1/budget").json()["charged"] == {"br-sp": "0.005", "eu-de": "0.005", "us-ca": "0.005"}
+
+
+@pytest.mark.parametrize(("characters", "status"), [(100_000, 413), (1_200_000, 413)])
+def test_a_question_of_100_kilobytes_is_refused_with_the_limit_and_a_remedy(world: World, characters: int, status: int) -> None:
+    sql = "select count(*) from people where segment = 'x'".replace("x", "x" * characters)
+    response = world.call(world.operator, "/api/v1/queries", {"sql": sql, "purpose": "analytics.reporting"})
+    told = response.json()
+    assert (response.status_code, told["code"], bool(told["remedy"])) == (status, "input:size:too-large", True)
+    if characters == 100_000:
+        assert told["where"] == "1:1"
+        assert "20000 at most" in told["detail"]
+    else:
+        assert "1,048,576 bytes at most" in told["detail"]
 
 
 def test_a_wrong_question_is_told_at_its_place_without_its_literals(world: World) -> None:
@@ -215,6 +229,20 @@ def test_a_released_field_is_in_the_response_and_nowhere_else(world: World, capl
     assert CANARY.encode() not in kept
     assert bytes.fromhex(PSEUDONYM) not in kept
     assert PSEUDONYM.encode() not in kept
+
+
+def test_a_refusal_keeps_nothing_that_was_typed(world: World) -> None:
+    world.reader.denies = True
+    assert world.call(world.operator, "/api/v1/persons", {**PERSON, "fields": ["AdaCanary"]}).status_code == 403
+    line = world.house.history.recent(limit=1)[0]
+    assert (line.fields, line.told[0].status) == ((), "refused")
+
+
+def test_only_fields_of_the_answer_itself_are_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = world.reader._answer
+    monkeypatch.setattr(world.reader, "_answer", lambda region, pseudonym, fields: answer(region, pseudonym, fields[:1]))
+    assert world.call(world.operator, "/api/v1/persons", {**PERSON, "fields": ["name", "AdaCanary"]}).status_code == 200
+    assert world.house.history.recent(limit=1)[0].fields == ("name",)
 
 
 def test_a_field_that_was_kept_would_be_found(world: World) -> None:

@@ -281,3 +281,15 @@ def test_the_contract_names_every_field_of_every_kind(agent: TestClient) -> None
         shown = paths["post"]["responses"]["201"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert set(given) < set(contract["components"]["schemas"][shown]["properties"])
     assert contract["components"]["schemas"]["Person"]["properties"]["date_of_birth"]["anyOf"][0]["format"] == "date"
+
+
+@pytest.mark.parametrize(("name", "value"), [("cursor", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkueA"), ("lifetime_value", "9" * 30)])
+def test_what_no_page_of_ours_has_given_is_refused_with_place_and_remedy(agent: TestClient, name: str, value: str) -> None:
+    for answer in (
+        agent.get("/api/v1/objects/people", params={name: value}),
+        agent.post("/api/v1/objects/people/search", json={name: value} if name == "cursor" else {"equals": {name: int(value)}}),
+    ):
+        told = answer.json()
+        assert answer.status_code == 422
+        assert told["where"] == name
+        assert told["remedy"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from policies.engine.checker import check_paths, check_text
-from policies.engine.diagnostics import PolicyError
+from policies.engine.diagnostics import PolicyError, Severity
 from policies.engine.evaluator import load_policies
 from policies.engine.parser import load, parse_text
 from policies.engine.registry_parser import SHIPPED
@@ -145,3 +145,12 @@ def test_a_policy_that_would_not_be_read_makes_its_folder_invalid(tmp_path, name
         load(tmp_path)
     assert [finding.file for finding in caught.value.diagnostics] == [name]
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("content", ["", "# kept for later\n"])
+def test_an_emptied_file_loads_and_is_warned_of(tmp_path, content):
+    (tmp_path / "gdpr.yaml").write_text(content)
+    findings = check_paths([tmp_path])
+    assert [(f.where, f.severity) for f in findings] == [("gdpr.yaml:1:1", Severity.WARNING)]
+    assert findings[0].remedy
+    assert load(tmp_path).policies == ()
