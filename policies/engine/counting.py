@@ -57,3 +57,18 @@ def window_start(window: str, at: date) -> date | None:
         return date(at.year, 1, 1)
     duration = read_duration(window)
     return None if duration is None else before(at, duration, Calendar())
+
+
+class Witnessed:
+    """Counters that remember what they said, so that the record of a decision can hold it."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self.said: dict[str, int] = {}
+
+    def count(self, spec: CounterSpec, request: TransferRequest, at: date) -> int | None:
+        """What the counters say."""
+        found = self._counters.count(spec, request, at)
+        if found is not None:
+            self.said[spec.name] = found
+        return found

@@ -282,11 +282,13 @@ def _read(side: Any, group: tuple[Stated, ...], values: list[Any], found: Findin
 
 
 def _objections(section: Section, values: list[Any], day: int, found: Findings) -> bool:
+    """Hear the prohibitions; whether one objected for want of a mechanism, so that naming mechanisms would help."""
     objected = False
     for rule in section.on(day).objections.fitting(values):
         verdict = rule.holds(values)
         if verdict is True:
-            objected = found.denied = True
+            found.denied = True
+            objected = objected or rule.reads_mechanisms
             found.objections.append(rule.ref)
             found.denials.extend(rule.reasons)
             found.objection_duties.extend(rule.obligations)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import rfc8785
@@ -20,14 +21,20 @@ from policies.engine.vocabulary import Form, Kind, Outcome, Shape
 RECORD_VERSION = 1
 Input: TypeAlias = str | int | bool | tuple[str, ...]
 
-IMPERSONAL = (
-    "exporter.region", "exporter.state", "exporter.role", "exporter.origin_region", "importer.region", "importer.state",
-    "importer.group", "importer.role", "importer.dpf.listed", "importer.dpf.covers", "importer.subject_to_pipeda",
-    "importer.processor_contract", "importer.ccpa_contract", "importer.can_resolve_pseudonym", "data.shape", "data.persons",
-    "data.pseudonymisation", "data.key_location", "data.transform", "purpose", "legal_basis", "frequency", "channel",
+IMPERSONAL = frozenset(
+    {
+        "purpose", "legal_basis", "frequency", "channel", "agreement", "necessity", "foreign_order", "transit", "stage",
+        "first_store_region", "processing.strategic", "data.shape", "data.persons", "data.window", "data.pseudonymisation",
+        "data.key_location", "data.transform", "data.jp_class", "data.omic", "data.important", "data.persons_cumulative_since_jan1",
+        "data.sensitive_cumulative_since_jan1",
+    }
 )  # fmt: skip
-"""The decision inputs that say nothing of a person, so that a draft policy can be rehearsed on the record."""
+"""Decision inputs that say nothing of a person, so that a draft policy can be rehearsed on the record."""
 
+_OF_ORGANISATIONS = ("exporter", "importer", "bulk")
+"""Whatever is stated below these is of an organisation or a count over many persons, and never of one of them."""
+
+_PATH = re.compile(r"[a-z]+(\.[a-z_0-9]+){1,3}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}\Z")
 _WORD = re.compile(r"[a-z][A-Za-z0-9_.-]{0,127}\Z")
 _DIGEST = re.compile(r"([0-9a-f]{64})?\Z")
@@ -112,7 +119,7 @@ def _forms(value: object) -> bool:
 
 
 def _inputs(value: object) -> bool:
-    return isinstance(value, Mapping) and all(path in IMPERSONAL and _input(found) for path, found in value.items())
+    return isinstance(value, Mapping) and all(is_impersonal(path) and _input(found) for path, found in value.items())
 
 
 def _input(value: object) -> bool:
@@ -152,15 +159,29 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def impersonal_inputs(request: TransferRequest) -> dict[str, Input]:
-    """The allow-listed inputs of a request, as a record may hold them. A value that does not fit is left out."""
+def is_impersonal(path: str) -> bool:
+    """Whether a record may hold the input at this path."""
+    return path in IMPERSONAL or (path.partition(".")[0] in _OF_ORGANISATIONS and bool(_PATH.match(path)))
+
+
+def impersonal_inputs(request: TransferRequest, counted: Mapping[str, int] = MappingProxyType({})) -> dict[str, Input]:
+    """The impersonal inputs of a request and what counters said, as a record may hold them. What does not fit is left out."""
+    stated: dict[str, Any] = {path: look_up(request.facts, tuple(path.split("."))) for path in sorted(IMPERSONAL)}
+    for head in _OF_ORGANISATIONS:
+        stated.update(_below(head, request.facts.get(head)))
+    stated.update(counted)
     found: dict[str, Input] = {}
-    for path in IMPERSONAL:
-        value: Any = look_up(request.facts, tuple(path.split(".")))
-        value = tuple(value) if isinstance(value, list) else value
-        if value is not None and _input(value):
+    for path, stated_value in stated.items():
+        value = tuple(stated_value) if isinstance(stated_value, list) else stated_value
+        if value is not None and is_impersonal(path) and _input(value):
             found[path] = value
     return found
+
+
+def _below(path: str, side: Any) -> dict[str, Any]:
+    if not isinstance(side, Mapping):
+        return {path: side} if "." in path else {}
+    return {inner: value for key, each in side.items() for inner, value in _below(f"{path}.{key}", each).items()}
 
 
 def canonical_bytes(record: DecisionRecord) -> bytes:

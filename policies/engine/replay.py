@@ -17,7 +17,7 @@ from policies.engine.errors import DomicileError
 from policies.engine.evaluator import Policies, decide
 from policies.engine.hearing import Heard, Listener
 from policies.engine.lifecycle import FlipCount, RehearsalCounts
-from policies.engine.record import IMPERSONAL, DecisionRecord, from_bytes
+from policies.engine.record import DecisionRecord, from_bytes, is_impersonal
 from policies.engine.request import Fact, FieldAsked, TransferRequest
 from policies.engine.strict_yaml import Place
 from policies.engine.verdict import INDETERMINATE
@@ -106,7 +106,7 @@ def _guessed(record: DecisionRecord, decision: Decision, heard: Iterable[Heard])
     if not decision.faults or INDETERMINATE in record.reasons:
         return False
     missing = {test.path for found in heard if found.verdict is None for test in found.open_tests(found.rule.term)}
-    return any(path not in IMPERSONAL and path not in DERIVED for path in missing)
+    return any(not is_impersonal(path) and path not in DERIVED for path in missing)
 
 
 def read_records(path: Path) -> Iterator[DecisionRecord]:

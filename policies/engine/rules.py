@@ -13,7 +13,7 @@ from policies.engine.document import Policy
 from policies.engine.facts import CATEGORIES, CLAIM, FactType, Lasting, Reader, reader_of
 from policies.engine.mechanisms import Mechanisms, compile_mechanisms
 from policies.engine.registry import Jurisdiction, ObligationSpec, Registry
-from policies.engine.terms import Every, Op, Test
+from policies.engine.terms import Every, Op, Test, tests_of
 from policies.engine.vocabulary import Effect, Form
 
 
@@ -31,6 +31,7 @@ class Rule:
     obligations: tuple[Obligation, ...]
     forms: Mapping[str, Form]
     has_forms: bool
+    reads_mechanisms: bool
 
 
 DAYS = 64
@@ -191,6 +192,7 @@ def _rule(policy: Policy, slots: Slots) -> Rule:
         obligations=tuple(Obligation(name=d.name, arguments=d.arguments, rule=policy.ref) for d in policy.duties),
         forms=_forms(policy.categories),
         has_forms=bool(policy.categories),
+        reads_mechanisms=any(test.path.startswith("mechanisms.") for test in tests_of(policy.when)),
     )
 
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from policies.engine.counting import Witnessed
 from policies.engine.crossing import (
     EntryBatch,
     LeafRef,
@@ -249,16 +250,17 @@ class Gate:
             draft,
             importer_jurisdiction=importer.jurisdiction,
             categories=categories_asked(request),
-            inputs=impersonal_inputs(request),
             policy_digest=policies.digest,
             fields=tuple((asked.name, Form.WITHHOLD) for asked in request.fields),
         )
+        counters = Witnessed(counts.under(policies.registry))
         try:
-            decision = decide(policies, request, at=_day(draft.at), counters=counts.under(policies.registry))
+            decision = decide(policies, request, at=_day(draft.at), counters=counters)
         except Exception:  # a fault of the evaluator denies like any other
             decision = replace(refusal("indeterminate_input"), policy_digest=policies.digest)
         draft = replace(
             draft,
+            inputs=impersonal_inputs(request, counters.said),
             outcome=decision.outcome,
             reasons=decision.reasons,
             rules=tuple(dict.fromkeys(rule.policy for rule in decision.rules)),

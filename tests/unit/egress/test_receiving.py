@@ -75,7 +75,7 @@ def test_an_index_without_the_purpose_receives_nothing(ordinary, way):
 def test_a_gate_that_decides_for_the_tickets_importer_alone_is_caught(ordinary, monkeypatch):
     ordinary.index = "acme-us"
     judged = Gate._judged
-    monkeypatch.setattr(Gate, "_judged", lambda self, d, p, receivers, wanted: judged(self, d, p, receivers[:1], wanted))
+    monkeypatch.setattr(Gate, "_judged", lambda self, d, p, receivers, *more: judged(self, d, p, receivers[:1], *more))
     assert ordinary.read("given_name", importer="acme-hq").value.fields[0].value == "Wilhelmina"
 
 

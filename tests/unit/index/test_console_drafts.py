@@ -80,7 +80,7 @@ def test_a_change_goes_from_draft_to_published_with_plain_forms(index: World) ->
     assert "the draft passes" in words(post(olga, f"{here}/check").text)
     assert post(olga, f"{here}/rehearse").status_code == 303
     rehearsal = words(olga.get(here).text)
-    assert "released → refused" in rehearsal
+    assert "2 from released to refused" in rehearsal
     assert "us-ca did not answer peer:channel:unreachable" in rehearsal
     assert post(olga, f"{here}/prepare", active_from="2026-11-23").status_code == 303
     assert post(olga, f"{here}/sign", signature=signature(olga, here, Role.AUTHOR, "olga")).status_code == 303

@@ -237,3 +237,10 @@ def test_special_fields_stay_even_where_the_minimisation_rule_is_gone():
     decision = decide(compile_policies(fewer), replace(ORDINARY, fields=(*FIELDS, religion)), at=AT)
     assert decision.field("religion").form is Form.WITHHOLD
     assert decision.field("notes").form is Form.CLEAR
+
+
+def test_a_denial_for_another_reason_names_no_mechanism_that_would_not_help():
+    inside = asked(importer={"region": "EU", "state": "IE", "role": "processor", "processor_contract": False})
+    decision = decide(POLICIES, inside, at=AT)
+    assert decision.outcome is Outcome.DENY
+    assert decision.try_instead == ("processor_contract",)
