@@ -72,12 +72,12 @@ class Surroundings:
         scope.setdefault("state", {})["nonce"] = nonce
         status = 0
 
-        too_large = False
+        too_large: DomicileError | None = None
 
         async def dressed(message: Message) -> None:
             nonlocal status, too_large
             if message["type"] == "http.response.start":
-                too_large = _is_bare_refusal(message)
+                too_large = body_too_large(scope) if _is_bare_refusal(message) else None
                 if not too_large:
                     status = message["status"]
                     self._dress(MutableHeaders(scope=message), nonce, known_as)
@@ -89,7 +89,7 @@ class Surroundings:
             try:
                 await self._app(scope, receive, dressed)
                 if too_large:
-                    await self._on_error(Request(scope), body_too_large(scope))(scope, receive, dressed)
+                    await self._on_error(Request(scope), too_large)(scope, receive, dressed)
             except Exception as error:
                 if status:
                     raise  # half an answer cannot be taken back; the server cuts the connection

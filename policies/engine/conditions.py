@@ -3,17 +3,17 @@
 Total by construction: a closure reads slots and compares; it never loops over input without bound, fails or assumes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from policies.engine.facts import FactSpec, FactType
+from policies.engine.facts import CATEGORIES, PURPOSES, FactSpec, FactType
 from policies.engine.terms import Every, NoneOf, Op, Some, Term, Test
 
 Verdict = bool | None
 Values = Sequence[Any]
 Closure = Callable[[Values], Verdict]
 
-_HIERARCHIES = (FactType.PURPOSE, FactType.CATEGORIES)
+_HIERARCHIES = {FactType.PURPOSE: PURPOSES, FactType.CATEGORIES: CATEGORIES}
 
 
 class Slots:
@@ -101,7 +101,7 @@ def _test(test: Test, slots: Slots) -> Closure:
     kind = slots.spec(test.path).type
     match test.op:
         case Op.HAS:
-            return _has(slot, _domain_test(kind, test.operands))
+            return _has(slot, _accepted(kind, test.operands))
         case Op.EQ | Op.IN:
             return _member(slot, kind, test.operands)
         case Op.NOT:
@@ -111,24 +111,15 @@ def _test(test: Test, slots: Slots) -> Closure:
 
 
 def _member(slot: int, kind: FactType, operands: tuple[Any, ...]) -> Closure:
-    if kind in _HIERARCHIES:
-        covers = _domain_test(kind, operands)
-        return lambda values: None if (value := values[slot]) is None else covers(value)
-    if len(operands) == 1:
+    if len(operands) == 1 and kind not in _HIERARCHIES:
         wanted = operands[0]
         return lambda values: None if (value := values[slot]) is None else bool(value == wanted)
-    accepted = frozenset(operands)
+    accepted = _accepted(kind, operands)
     return lambda values: None if (value := values[slot]) is None else value in accepted
 
 
-def _has(slot: int, holds: Callable[[Any], bool]) -> Closure:
-    def has(values: Values) -> Verdict:
-        items = values[slot]
-        if items is None:
-            return None
-        return True in map(holds, items)
-
-    return has
+def _has(slot: int, accepted: frozenset[Any]) -> Closure:
+    return lambda values: None if (items := values[slot]) is None else not accepted.isdisjoint(items)
 
 
 def _order(slot: int, op: Op, bound: Any) -> Closure:
@@ -139,13 +130,18 @@ def _order(slot: int, op: Op, bound: Any) -> Closure:
     return lambda values: None if (value := values[slot]) is None else bool(value < bound)
 
 
-def _domain_test(kind: FactType, operands: tuple[Any, ...]) -> Callable[[Any], bool]:
-    """Whether one of the operands is the word, or (purposes, categories) a more general one above it."""
-    exact = frozenset(operands)
+def _accepted(kind: FactType, operands: tuple[Any, ...]) -> frozenset[Any]:
+    """The operands themselves and, of purposes and categories, every known word below one of them: both are closed lists."""
     if kind not in _HIERARCHIES:
-        return exact.__contains__
-    heads = tuple(f"{operand}." for operand in operands)
-    return lambda word: word in exact or word.startswith(heads)
+        return frozenset(operands)
+    return below(operands, _HIERARCHIES[kind])
+
+
+def below(heads: Iterable[str], words: Iterable[str]) -> frozenset[str]:
+    """The words that are one of the heads or more special than one."""
+    exact = frozenset(heads)
+    prefixes = tuple(f"{head}." for head in exact)
+    return frozenset(word for word in words if word in exact or word.startswith(prefixes))
 
 
 def unstated(term: Term, slots: Slots, values: Values) -> tuple[str, ...]:

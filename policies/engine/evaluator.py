@@ -189,11 +189,9 @@ def _hear(policies: Policies, section: Section, case: _Asked, found: Findings) -
             found.try_instead.extend(section.mechanisms.alternatives(region, day))
 
 
-def _touched(touches: tuple[str, ...], categories: Any) -> bool:
-    """Whether a category is one of those, or below one; what is not known may be."""
-    if categories is None or categories is UNREADABLE:
-        return True
-    return any(category == head or category.startswith(f"{head}.") for category in categories for head in touches)
+def _touched(touches: frozenset[str], categories: Any) -> bool:
+    """Whether a category is one of those; what is not known may be."""
+    return categories is None or categories is UNREADABLE or not touches.isdisjoint(categories)
 
 
 def _values(policies: Policies, section: Section, case: _Asked, found: Findings) -> tuple[list[Any], Standing]:

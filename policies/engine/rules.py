@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from policies.engine.conditions import Closure, Slots, compile_term
+from policies.engine.conditions import Closure, Slots, below, compile_term
 from policies.engine.counting import CounterSpec
 from policies.engine.decision import Obligation, RuleRef
 from policies.engine.derived import DERIVED, Setting
@@ -93,7 +93,7 @@ class Section:
     duties: tuple[Rule, ...]
     obligations: Mapping[str, ObligationSpec]
     size: int
-    touches: tuple[str, ...] | None
+    touches: frozenset[str] | None
     days: dict[int, InForce] = field(default_factory=dict, compare=False, repr=False)
 
     def on(self, day: int) -> InForce:
@@ -208,7 +208,7 @@ def _forms(categories: Mapping[str, Form]) -> dict[str, Form]:
     return forms
 
 
-def _touches(rules: Sequence[Rule]) -> tuple[str, ...] | None:
+def _touches(rules: Sequence[Rule]) -> frozenset[str] | None:
     """The categories one of which every rule asks for in its outermost conditions, None when one asks for none."""
     found: list[str] = []
     for rule in rules:
@@ -218,4 +218,4 @@ def _touches(rules: Sequence[Rule]) -> tuple[str, ...] | None:
         if not asked:
             return None
         found.extend(str(operand) for operand in asked[0].operands)
-    return tuple(dict.fromkeys(found))
+    return below(found, CATEGORIES)

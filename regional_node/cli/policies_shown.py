@@ -9,6 +9,7 @@ from policies.engine.document import Documents
 from policies.engine.errors import DomicileError
 from policies.engine.evaluator import Policies
 from policies.engine.parser import load
+from policies.engine.vocabulary import Kind
 from regional_node.bootstrap.policies import PolicyRooms
 from regional_node.egress.policy_overlay import load_overlay
 from regional_node.egress.policy_report import node_state
@@ -102,8 +103,9 @@ def _warnings(policies: Policies, jurisdiction: str) -> list[str]:
     """What keeps no policy from being in force, and yet may not be meant."""
     told = [str(each) for each in policies.documents.warnings]
     own = policies.registry.law_of(jurisdiction) or jurisdiction
-    if all(each.law != own for each in policies.documents.policies):
-        told.append(f"no policy speaks for `{own}`, this region's own law, so nothing leaves; restore its file")
+    silent = [kind.value for kind in (Kind.TRANSFER, Kind.RELEASE) if (own, kind) not in policies.sections]
+    if silent:
+        told.append(f"no policy speaks for `{own}`, this region's own law, of {' or '.join(silent)}: none leaves; restore its file")
     return told
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from policies.engine.decision import Decision, Obligation
+from policies.engine.lists import CERTIFIED, ListName
 from policies.engine.vocabulary import Shape
 from regional_node.egress.importers import Importer
+from regional_node.egress.listed import REMEDY, Consulted
 from regional_node.egress.stated import DUTY_FACTS
 
 _DAYS = re.compile(r"P([0-9]{1,5})D\Z")
@@ -45,13 +47,28 @@ def _by_noise(_obligation: Obligation, circumstances: Circumstances) -> bool:
 
 
 def _list_checked(obligation: Obligation, circumstances: Circumstances) -> bool:
-    """The importer's listing was looked up no longer ago than `max_age`, by the date the register states."""
+    """Every list of the certified that the importer is named on is no older than `max_age`.
+
+    Where the DPF List is not among them, the date at which it was looked up, as the register states it, is not older either.
+    """
+    days = _max_age(obligation)
+    if days is None:
+        return False
+    importer, at = circumstances.importer, circumstances.at
+    if any(each not in {asked.list for asked in importer.consulted} for each in importer.lists):
+        return False
+    if not all(each.fresh(at, days) for each in importer.consulted if each.list in CERTIFIED):
+        return False
+    if ListName.DPF in importer.lists:
+        return True
+    checked = _checked_on(importer.mechanisms)
+    return checked is not None and timedelta(0) <= at - checked <= timedelta(days=days)
+
+
+def _max_age(obligation: Obligation) -> int | None:
     age = obligation.arguments.get("max_age", "P1D")
     days = _DAYS.match(age) if isinstance(age, str) else None
-    checked = _checked_on(circumstances.importer.mechanisms)
-    if days is None or checked is None:
-        return False
-    return timedelta(0) <= circumstances.at - checked <= timedelta(days=int(days[1]))
+    return int(days[1]) if days is not None else None
 
 
 def _checked_on(mechanisms: tuple[Mapping[str, object], ...]) -> date | None:
@@ -65,10 +82,24 @@ def _checked_on(mechanisms: tuple[Mapping[str, object], ...]) -> date | None:
     return None
 
 
-def named(duty: str) -> str:
-    """A duty as a denial names it: with the fact of the register that states it, where people carry it out."""
+def named(duty: str, importer: Importer) -> str:
+    """A duty as a denial names it: with the list that is wanting, or the fact of the register that states what people do."""
+    if duty == "verify_dpf_list" and importer.consulted:
+        old = [_dated(each) for each in importer.consulted if each.list in CERTIFIED]
+        return f"`{duty}` ({', '.join(old) or 'it is named on no such list'}; {REMEDY})"
     fact = DUTY_FACTS.get(duty)
     return f"`{duty}`" if fact is None else f"`{duty}` (the register states it of the importer as `{fact}: true`)"
+
+
+def _dated(asked: Consulted) -> str:
+    return f"the list `{asked.list.value}` is of {asked.as_of.isoformat()}" if asked.as_of is not None else asked.remark
+
+
+def remarks(importer: Importer) -> str:
+    """What a denial adds where a list that the importer is named on is missing, old, or speaks against it; empty without."""
+    told = [each.remark for each in importer.consulted if each.remark]
+    told += [REMEDY] if any(each.wanting for each in importer.consulted) else []
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _by_the_register(obligation: Obligation, circumstances: Circumstances) -> bool:

@@ -40,7 +40,7 @@ from regional_node.crm.records import Record
 from regional_node.egress.alternatives import SharesRoad
 from regional_node.egress.answering import Answering, Asking
 from regional_node.egress.asked import categories_asked, columns_of, known_fields, known_purpose
-from regional_node.egress.discharge import Circumstances, left_over, named
+from regional_node.egress.discharge import Circumstances, left_over, named, remarks
 from regional_node.egress.disclosure import NoiseTerms, noise_terms
 from regional_node.egress.given import PoliciesInForce, Randomness, Subject
 from regional_node.egress.importers import Importer, ImporterRegister
@@ -267,11 +267,13 @@ class Gate:
             obligations=tuple(dict.fromkeys(obligation.name for obligation in decision.obligations)),
         )
         if not decision.outcome.permits:
-            return Verdict(decision=decision, draft=draft, denial="the region's policies do not let this leave")
+            return Verdict(decision=decision, draft=draft, denial="the region's policies do not let this leave" + remarks(importer))
         undone = left_over(decision, Circumstances(importer=importer, shape=draft.shape, at=_day(draft.at)))
         if undone:
             denied = replace(decision, outcome=Outcome.DENY, reasons=("obligation_not_dischargeable",), try_instead=undone)
-            what = "the region cannot carry out what its policies oblige it to: " + ", ".join(named(each) for each in undone)
+            what = "the region cannot carry out what its policies oblige it to: " + ", ".join(
+                named(each, importer) for each in undone
+            )
             return Verdict(decision=denied, draft=draft, denial=what)
         return Verdict(decision=decision, draft=draft)
 
@@ -295,7 +297,7 @@ class Gate:
 
     def _registered(self, draft: DecisionRecord, policies: Policies) -> Importer:
         try:
-            importer = self._importers.find(draft.importer, policies.registry)
+            importer = self._importers.find(draft.importer, policies.registry, on=_day(draft.at))
         except DomicileError:  # what the register says of itself and of others is not for who asks
             denied = replace(refusal("importer_unknown"), policy_digest=policies.digest)
             remedy = "have the region register this organisation with its jurisdiction and purposes"

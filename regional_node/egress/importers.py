@@ -17,6 +17,9 @@ too, under `exporter` (optional): facts for every request, and for what and on w
         mechanisms: [{id: adequacy}]
         purposes: {analytics.reporting: A6-1-f}
 
+An importer may be named on dated lists, such as `lists: {dpf: Acme Inc}`: then what they state of it on the day, and their date,
+come from the lists that `regional-node lists load` put into the home, and nothing of it is stated here by hand.
+
 Whoever runs the index receives what is let out to others through it, so it stands here too, with the purposes of all who ask.
 
 Some facts stand for duties that people carry out, not this program; each counts only as `true`: `ccpa_contract` (the contract of
@@ -28,22 +31,25 @@ Civ. Code 1798.100(d) is on file), `deletion_forwarded` (erasures are passed on 
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
 from policies.engine.diagnostics import Diagnostic, PolicyError, use_one_of
 from policies.engine.errors import Code, DomicileError
+from policies.engine.lists import ListName
 from policies.engine.registry import Registry
 from policies.engine.request import Fact
 from policies.engine.strict_yaml import Entry, Node, Scalar, parse_documents, plain
 from policies.engine.strict_yaml import Mapping as MappingNode
 from policies.engine.strict_yaml import Sequence as SequenceNode
 from policies.engine.vocabulary import Purpose
+from regional_node.egress.listed import FOLDER, Consulted, HeldLists, named_lists, over, said_twice
 from regional_node.egress.stated import check_basis, check_facts, check_jurisdiction, check_state
 
 _log = logging.getLogger(__name__)
-_KEYS = ("id", "name", "jurisdiction", "state", "facts", "mechanisms", "purposes")
+_KEYS = ("id", "name", "jurisdiction", "state", "facts", "lists", "mechanisms", "purposes")
 _NEEDED = ("id", "name", "jurisdiction", "purposes")
 _TOP = ("exporter", "importers")
 _EXPORTER = ("facts", "purpose", "legal_basis")
@@ -52,7 +58,10 @@ _RESERVED = {"region", "state", "organisation"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
-    """One organisation that may receive. `facts` are what policies read under `importer.`; `purposes` give each its legal basis."""
+    """One organisation that may receive. `facts` are what policies read under `importer.`; `purposes` give each its legal basis.
+
+    `lists` says under which name it stands on which list; what was `consulted` of them is empty until a day is given.
+    """
 
     id: str
     name: str
@@ -61,6 +70,8 @@ class Importer:
     state: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
     mechanisms: tuple[Mapping[str, Fact], ...] = ()
+    lists: Mapping[ListName, str] = field(default_factory=dict)
+    consulted: tuple[Consulted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +94,22 @@ class Register:
 class ImporterRegister:
     """The importers of a file, read again when it changes. A file that cannot be read registers nobody.
 
-    It is held against the registry that was last given; without one its words are not checked.
+    It is held against the registry that was last given; without one its words are not checked. The lists lie beside it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lists = HeldLists(path.parent / FOLDER)
         self._stamp: tuple[int, int, str] | None = None
         self._registry: Registry | None = None
         self._known: dict[str, Importer] = {}
         self._exporter = Exporter()
 
-    def find(self, organisation: str, registry: Registry | None = None) -> Importer:
-        """The importer of that id. Raises IMPORTER_UNKNOWN, or POLICY_INVALID when the register says what cannot be."""
+    def find(self, organisation: str, registry: Registry | None = None, *, on: date | None = None) -> Importer:
+        """The importer of that id, with what its lists say of it `on` a day; without a day they say nothing.
+
+        Raises IMPORTER_UNKNOWN, or POLICY_INVALID when the register says what cannot be.
+        """
         self._refresh(registry)
         importer = self._known.get(organisation)
         if importer is None:
@@ -107,7 +122,10 @@ class ImporterRegister:
                 remedy="register it with its jurisdiction, mechanisms and purposes",
                 code=Code.IMPORTER_UNKNOWN,
             )
-        return importer
+        if not importer.lists or on is None:
+            return importer
+        listing = self._lists.listing(importer.lists, importer.facts, on)
+        return replace(importer, facts=over(importer.facts, listing.facts), consulted=listing.consulted)
 
     def names(self, registry: Registry | None = None) -> tuple[str, ...]:
         """Who is registered. Raises DomicileError with place and remedy when the register cannot be read."""
@@ -222,6 +240,8 @@ def _importer(item: Node, findings: list[Diagnostic], registry: Registry | None)
         findings.extend(_places(item, texts, registry))
     facts = _facts(item.entries.get("facts"), findings, side="importer", registry=registry)
     mechanisms = _mechanisms(item.entries.get("mechanisms"), findings)
+    lists = named_lists(item.entries.get("lists"), findings)
+    findings.extend(said_twice(lists, item.entries))
     purposes = _purposes(item.entries["purposes"], findings, registry)
     if len(findings) > before:
         return None
@@ -232,6 +252,7 @@ def _importer(item: Node, findings: list[Diagnostic], registry: Registry | None)
         state=texts.get("state"),
         facts=facts,
         mechanisms=mechanisms,
+        lists=lists,
         purposes=purposes,
     )
 

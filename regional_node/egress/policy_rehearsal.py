@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from policies.engine.errors import DomicileError
@@ -23,7 +24,7 @@ def rebuilding(node: NodeIdentity, importers: ImporterRegister) -> Rebuild:
             "subject": {"region": node.jurisdiction} | ({"natural_person": True} if record.kind is Kind.TRANSFER else {}),
         }
         try:
-            importer = importers.find(record.importer)
+            importer = importers.find(record.importer, on=record.at.astimezone(UTC).date())
         except DomicileError:
             return replace(request, facts=_over(stated, request.facts))
         stated["importer"] = {**importer.facts, "organisation": importer.id}

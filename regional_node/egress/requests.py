@@ -59,6 +59,7 @@ def for_entries(node: NodeIdentity, importer: Importer, count: int) -> TransferR
         "persons": count,
         "pseudonymisation": "random",
         "key_location": "regional",
+        "jp_class": "ordinary",  # never labelled as processed, which no third party may get (APPI Art. 41(6))
     }
     subject: dict[str, Fact] = {"region": node.jurisdiction, "natural_person": True}
     return _request(Kind.TRANSFER, node, importer, data=data, subject=subject, purpose=Purpose.FEDERATION_INDEX.value)

@@ -23,6 +23,12 @@ DUTY_FACTS = {
 }
 """The duties that people carry out outside this program, each with the fact of an importer that says they do, read by the gate."""
 
+OWNERSHIP = "not_covered_by_ownership"
+"""The fact of an importer that its owners and its seat were examined and make it no covered person (28 CFR 202.211(a)(1) to (4)).
+
+The list of covered persons cannot tell this: it names those that were designated, (a)(5).
+"""
+
 _ALPHA_2 = 2
 _WRITTEN = {
     FactType.TEXT: "write one word or a quoted text",
@@ -52,7 +58,7 @@ def _facts(side: str, head: str, node: MappingNode, known: dict[str, FactSpec]) 
             if value is not None and reader_of(spec)(value) is UNREADABLE:
                 words = f": {use_one_of('', spec.one_of)}" if spec.one_of else ""
                 yield entry.place.finding(f"`{side}.{path}` cannot have this value", f"{_WRITTEN[spec.type]}{words}")
-        elif side == "importer" and path in DUTY_FACTS.values():
+        elif side == "importer" and path in (*DUTY_FACTS.values(), OWNERSHIP):
             if not isinstance(plain(entry.value), bool):
                 yield entry.place.finding(f"`{path}` is not true or false", _WRITTEN[FactType.BOOLEAN])
         elif isinstance(entry.value, MappingNode) and any(name.startswith(f"{path}.") for name in known):

@@ -68,9 +68,9 @@ async def test_the_index_reaches_a_node_whose_certificate_it_pinned() -> None:
 
 
 def test_every_method_of_the_contract_says_who_may_call_it() -> None:
-    from protos.v1 import persons_pb2, questions_pb2  # noqa: PLC0415
+    from protos.v1 import persons_pb2, policies_pb2, questions_pb2  # noqa: PLC0415
 
-    files = (membership_pb2, entries_pb2, persons_pb2, questions_pb2)
+    files = (membership_pb2, entries_pb2, persons_pb2, policies_pb2, questions_pb2)
     methods = {
         f"/{service.full_name}/{method.name}"
         for file in files

@@ -2,21 +2,25 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from policies.engine.bundle import Role, read_bundle, unsigned
+from policies.engine.key_file import read_key_file
 from tests.federation.houses import EU, Federation, Member, found_index, open_index, set_up_node, write_people
 
 REGISTRY = Path(__file__).parents[2] / "policies" / "registry"
 LAWS = ("eu", "pci")  # of the shipped registry, so that nobody waits for all of them
 QUESTION = "SELECT country, count(*) FROM people GROUP BY 1"
 SECONDS = 40
+SIGNERS = {Role.AUTHOR: "carla", Role.APPROVER: "carl", Role.PRIVACY_OFFICER: "dpo"}
 
 BASE = """policy: eu-aggregates
 law: EU
@@ -168,7 +172,7 @@ def test_a_bundle_is_fetched_waits_for_its_date_and_the_next_query_obeys_it(worl
     (world.root / "stricter.yaml").write_text(STRICTER, encoding="utf-8")
     (world.root / "stricter.cases.yaml").write_text(STRICTER_CASES, encoding="utf-8")
     files = ("--file", str(world.root / "stricter.yaml"), "--file", str(world.root / "stricter.cases.yaml"))
-    begins = (datetime.now(UTC) + timedelta(seconds=45)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    begins = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     world.published("stricter", *files, submit=("--active-from", begins))
     world.node.run("policy", "fetch")
     waiting = {each["version"]: each["state"] for each in world.status()["bundles"]}
@@ -225,7 +229,7 @@ def test_a_stop_of_headquarters_is_obeyed_within_a_look_and_lifted_there_alone(w
     own = world.node.run("policy", "resume", "--yes", "--reason", "we disagree", check=False)
     assert own.returncode == 1
     assert "headquarters" in own.stderr
-    world.index.run("policy", "resume", "1", "--reason", "over")
+    world.index.run("policy", "resume", "1", "--reason", "over", "--yes", "--as", "carla")
     world.until(lambda: not world.status()["stops"], "the end of the stop")
     assert world.asked() == "answered"
 
@@ -243,6 +247,74 @@ def test_without_the_index_a_stop_holds_all_the_same(world: World) -> None:
         world.index.start()
     assert world.asked() == "refused"
     world.node.run("policy", "resume", "--yes", "--reason", "over")
+
+
+def forged(world: World, how: str, whole: bytes) -> bytes:
+    """The fourth bundle as a thief of the index's store, or a careless officer, would offer it."""
+    signed = read_bundle(whole)
+    keys = {role: read_key_file(world.root / f"{name}.key") for role, name in SIGNERS.items()}
+    keys[Role.PUBLISHER] = read_key_file(world.index.home / "keys" / "publisher.key")
+    if how == "cut":
+        return whole[:-200]
+    if how == "one of two":
+        kept = tuple(each for each in signed.envelope.signatures if each.role != Role.APPROVER)
+        return replace(signed.envelope, signatures=kept).to_bytes()
+    if how == "older":
+        return (world.node.home / "bundles" / "00000002.bundle").read_bytes()
+    if how == "expired":
+        ended = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+        began = ended - timedelta(days=1)
+        signed = unsigned(replace(signed.bundle, issued=began, active_from=began, expires=ended))
+    else:  # a change that nobody but its author has seen
+        signed = unsigned(replace(signed.bundle, widens=()))
+        keys[Role.APPROVER] = keys[Role.AUTHOR]
+    for role, key in keys.items():
+        signed = signed.signed(role=role, private_key=key)
+    return signed.to_bytes()
+
+
+REFUSED = {
+    "cut": "bundle:content:altered",
+    "one of two": "bundle:signature:missing",
+    "older": "bundle:version:older",
+    "expired": "bundle:validity:expired",
+    "own approval": "bundle:approval:own",
+}
+
+
+def test_what_does_not_verify_is_refused_in_one_line_and_the_node_keeps_what_it_had(world: World) -> None:
+    """The node is off while the fourth bundle is published and its row at the index is exchanged, then looks by itself."""
+    world.node.stop()
+    files = ("--file", str(world.root / "stricter.yaml"), "--file", str(world.root / "stricter.cases.yaml"))
+    draft = world.index.facts("policy", "draft", "--title", "again", *files, "--as", "carla")["draft"]
+    for words in (("check",), ("rehearse",), ("submit", "--key", str(world.root / "carla.key"))):
+        world.index.run("policy", *words, draft, "--as", "carla")
+    world.index.run("policy", "approve", draft, "--as", "carl", "--key", str(world.root / "carl.key"))
+    world.index.run("policy", "publish", draft, "--as", "carl")
+    store = sqlite3.connect(world.index.home / "index.db")
+    (whole,) = store.execute("SELECT envelope FROM policy_bundles WHERE version = 4").fetchone()
+
+    def offered(envelope: bytes) -> None:
+        with store:
+            store.execute("UPDATE policy_bundles SET envelope = ? WHERE version = 4", (envelope,))
+
+    def refused(code: str) -> None:
+        told = world.node.run("policy", "fetch", check=False)
+        assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
+        assert "; " in told.stderr  # the remedy
+        assert world.status()["fetch"]["code"] == code
+        assert world.in_force(3)
+
+    for how, code in REFUSED.items():
+        offered(forged(world, how, whole))
+        refused(code)
+    offered(whole)
+    carl = next(each.key for each in read_bundle(whole).envelope.signatures if each.role == Role.APPROVER)
+    world.index.run("policy", "keys", "revoke", carl, "--yes")
+    refused("bundle:key:revoked")
+    store.close()
+    world.node.start()
+    assert world.asked() == "answered"
 
 
 @pytest.mark.parametrize("damage", ["cut", "older", "gone"])
