@@ -15,7 +15,7 @@ from policies.engine.symbolic.derived import AMOUNTS, EARLIER, SAMPLES
 from policies.engine.symbolic.space import LISTS, OTHER, Raw, Space
 from policies.engine.vocabulary import Kind
 
-_STATED, _WRONG, _CLAIMED, _PLACED = 0.75, 0.004, 0.12, 0.9
+_STATED, _WRONG, _CLAIMED, _PLACED, _AT_HOME = 0.75, 0.004, 0.12, 0.9, 0.7
 _WRONG_VALUES = (7, "nonsense", True, [1], {"a": 1}, "2026-02-30", ["user.aura"], "25:00")
 _NUMBERS = (0, 1, 3, 4, 5, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 99, 100, 999, 1_000, 10_000, 99_999, 100_000, 1_000_000)
 _CATEGORIES = sorted(CATEGORIES)
@@ -71,6 +71,8 @@ class Requests:
         if not calm:
             return
         _write(facts, "exporter.region", law)
+        if self._kind is Kind.STORAGE and random.random() < _AT_HOME:  # what is kept abroad is hardly ever permitted
+            _write(facts, "importer.region", law)
         if random.random() < _PLACED:
             facts["exporter"].pop("origin_region", None)
             if isinstance(facts.get("subject"), dict):

@@ -29,13 +29,15 @@ class PolicyHappening(StrEnum):
     BUNDLE_INSTALLED = "policy:bundle:installed"
     DRAFT_REHEARSED = "policy:draft:rehearsed"
     DRAFT_COUNTERSIGNED = "policy:draft:countersigned"
+    LIST_LOADED = "policy:list:loaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEvent:
     """One event. `stop` is a stop's id, `importer` a jurisdiction (empty: all), `by` who did it: `node`, `index` or a key's id.
 
-    `bundle` and `digest` say of which bundle or draft; why somebody stopped a flow is free text and stays in the store.
+    `bundle` and `digest` say of which bundle or draft, `of_list` and `digest` of which list; why somebody stopped a flow is free
+    text and stays in the store.
     """
 
     event: PolicyHappening
@@ -47,11 +49,12 @@ class PolicyEvent:
     purpose: str = ""
     bundle: int = 0
     digest: str = ""
+    of_list: str = ""
     event_version: int = EVENT_VERSION
 
     def __post_init__(self) -> None:
         """Refuse anything that is not of its closed form."""
-        tokens = (self.region, self.by, self.stop, self.importer)
+        tokens = (self.region, self.by, self.stop, self.importer, self.of_list)
         fits = (
             isinstance(self.event, PolicyHappening)
             and self.at.tzinfo is not None
@@ -70,6 +73,8 @@ def event_bytes(event: PolicyEvent) -> bytes:
     """The event as RFC 8785 JSON: what is hashed into the ledger's leaf."""
     body: dict[str, Any] = asdict(event)
     body["at"] = event.at.astimezone(UTC).strftime(_INSTANT)
+    if not event.of_list:
+        del body["of_list"]  # leaves from before there were lists keep their bytes
     return rfc8785.dumps(body)
 
 

@@ -67,6 +67,8 @@ _EMPTY_REGISTER = """# Who may receive what leaves this region. An organisation 
 #     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`; kept duties too:
 #                                       # notice_names_transfer, tia_kept_current, clauses_copied_on_request, ccpa_contract,
 #                                       # deletion_forwarded: each counts only as `true`
+#     lists: {dpf: Acme Inc}            # its exact name on dated lists (dpf, dpf_uk, dpf_ch, covered_persons), which then state the
+#                                       # facts; `regional-node lists load` takes a list
 #     mechanisms: []                    # across a border, such as [{id: adequacy}]; see policies/registry/laws
 #     purposes:                         # each with its legal basis; who runs the index receives every answer, so it needs
 #                                       # the purposes of all who ask through it

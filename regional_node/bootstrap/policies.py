@@ -17,6 +17,7 @@ from policies.engine.lifecycle import PolicyReport
 from policies.engine.policy_event import PolicyEvent, PolicyHappening, event_bytes
 from policies.engine.registry_parser import shipped_registry
 from regional_node.egress.importers import ImporterRegister
+from regional_node.egress.listed import FOLDER as LISTS
 from regional_node.egress.policy_overlay import load_overlay, together
 from regional_node.egress.policy_rehearsal import rebuilding
 from regional_node.egress.policy_report import report_of
@@ -25,11 +26,13 @@ from regional_node.egress.requests import NodeIdentity
 from regional_node.rpc import joining
 from regional_node.rpc.policies import IndexPolicies
 from regional_node.settings import NodeSettings
+from regional_node.storage.lists import ListFiles
 from regional_node.storage.policies import SqlPolicyBook
 from regional_node.storage.policy_files import PolicyFiles, StoredPolicies
 from regional_node.usecases.accepting import Accepting, Whereabouts
 from regional_node.usecases.fetching import Fetched, Fetching
 from regional_node.usecases.ledger import Ledger
+from regional_node.usecases.lists import Loading
 from regional_node.usecases.policies import newest_begun
 from regional_node.usecases.rehearsing import Rehearsing
 from regional_node.usecases.stopping import Stopping
@@ -79,6 +82,16 @@ class PolicyRooms:
     def stopping(self) -> Stopping:
         """Stopping flows and letting them run again."""
         return Stopping(self.kept, self.ledger, region=self.settings.region, clock=self.clock, new_id=self.new_id)
+
+    @cached_property
+    def lists(self) -> ListFiles:
+        """The dated lists that an operator loaded."""
+        return ListFiles(self.home / LISTS)
+
+    @cached_property
+    def loading(self) -> Loading:
+        """Loading lists."""
+        return Loading(self.lists, self.ledger, region=self.settings.region, clock=self.clock)
 
     @cached_property
     def accepting(self) -> Accepting:

@@ -11,6 +11,7 @@ _COMMANDS = {
     "init": "regional_node.cli.making:init",
     "join": "regional_node.cli.membership:join",
     "ledger": "regional_node.cli.checking:ledger",
+    "lists": "regional_node.cli.lists:lists",
     "migrate": "regional_node.cli.making:migrate",
     "policy": "regional_node.cli.policies_signing:policy",
     "renew": "regional_node.cli.membership:renew",

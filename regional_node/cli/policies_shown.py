@@ -11,6 +11,7 @@ from policies.engine.evaluator import Policies
 from policies.engine.parser import load
 from policies.engine.vocabulary import Kind
 from regional_node.bootstrap.policies import PolicyRooms
+from regional_node.cli.lists_shown import lists_facts, lists_lines
 from regional_node.egress.policy_overlay import load_overlay
 from regional_node.egress.policy_report import node_state
 from regional_node.egress.policy_source import InForce
@@ -38,6 +39,7 @@ def status_facts(rooms: PolicyRooms, *, importers: Sequence[str]) -> dict[str, A
         "fetch": _fetch(rooms.kept.book.fetch_state()),
         "fault": str(fault) if fault is not None else "",
         "warnings": _warnings(found.policies, rooms.settings.jurisdiction) if found is not None else [],
+        "lists": lists_facts(rooms.importers, at=at),
         "importers": list(importers),
     }
 
@@ -65,6 +67,7 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"refused: {facts['fetch']['fault']}"
     for each in facts["warnings"]:
         yield f"warning: {each}"
+    yield from lists_lines(facts["lists"])
     yield f"registered importers: {', '.join(facts['importers']) or 'none, so nothing leaves'}"
 
 

@@ -26,7 +26,8 @@ Some facts stand for duties that people carry out, not this program; each counts
 Civ. Code 1798.100(d) is on file), `deletion_forwarded` (erasures are passed on to this importer, Civ. Code 1798.105(c)),
 `notice_names_transfer` (the notice to data subjects names the transfer to it and its ground, GDPR Art. 13(1)(f)),
 `tia_kept_current` (the transfer impact assessment is kept current, Decision (EU) 2021/914 cl. 14) and `clauses_copied_on_request`
-(a data subject gets a copy of the clauses, Decision (EU) 2021/914 cl. 8.3, Res. CD/ANPD 19/2024).
+(a data subject gets a copy of the clauses, Decision (EU) 2021/914 cl. 8.3, Res. CD/ANPD 19/2024). So does, beside the list of
+covered persons, `not_covered_by_ownership` (its owners and seat were examined, 28 CFR 202.211(a)(1) to (4)).
 """
 
 import logging
@@ -38,7 +39,7 @@ from pathlib import Path
 
 from policies.engine.diagnostics import Diagnostic, PolicyError, use_one_of
 from policies.engine.errors import Code, DomicileError
-from policies.engine.lists import ListName
+from policies.engine.lists import DatedList, ListName
 from policies.engine.registry import Registry
 from policies.engine.request import Fact
 from policies.engine.strict_yaml import Entry, Node, Scalar, parse_documents, plain
@@ -131,6 +132,10 @@ class ImporterRegister:
         """Who is registered. Raises DomicileError with place and remedy when the register cannot be read."""
         self._refresh(registry)
         return tuple(sorted(self._known))
+
+    def held(self, name: ListName) -> DatedList | None:
+        """A list of the home, None when there is none. Raises DomicileError when it cannot be read."""
+        return self._lists.held(name)
 
     def exporter(self, registry: Registry | None = None) -> Exporter:
         """What the region states of itself. Raises as `names` does."""

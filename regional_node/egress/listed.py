@@ -35,7 +35,7 @@ _CLAIMS: Mapping[ListName, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consulted:
-    """One list as it was asked for an importer: its date, or None when it could not be.
+    """One list as it was asked for an importer: its date, or None when it said nothing.
 
     `remark` says what speaks against the importer, or is `wanting`: the list is missing or old.
     """
@@ -46,6 +46,11 @@ class Consulted:
     listed: bool = False
     remark: str = ""
     wanting: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the list spoke at all: it is held, can be read, and is not of a day to come."""
+        return self.as_of is not None
 
     def fresh(self, on: date, days: int) -> bool:
         """Whether it is no older than so many days, and not of a day to come."""
@@ -109,7 +114,9 @@ class HeldLists:
         listed = age is not None and found.entry(name, on) is not None
         old = age is None or age > _FRESH
         remark = _remark(found, name, on, listed=listed)
-        asked = Consulted(list=which, name=name, as_of=found.as_of, listed=listed, remark=remark, wanting=old)
+        asked = Consulted(
+            list=which, name=name, as_of=found.as_of if age is not None else None, listed=listed, remark=remark, wanting=old
+        )
         says = lookup(found, name, on)
         if which is ListName.COVERED_PERSONS and not says and not old and facts.get(OWNERSHIP) is True:
             says = {"covered_person": False}

@@ -12,7 +12,7 @@ from chassis.database import migrate, open_database
 from global_index.bootstrap import MIGRATIONS
 from global_index.policy.drafts import Act
 from global_index.policy.rooms import overview, overview_json, shown
-from policies.engine.bundle import Link, Role, read_bundle
+from policies.engine.bundle import Role, read_bundle
 from policies.engine.envelope import Signature
 from policies.engine.errors import Code, DomicileError
 from policies.engine.lifecycle import BundleGraph, NodeState, PolicyReport
@@ -321,7 +321,3 @@ async def test_a_region_sees_the_proposals_that_concern_it(index: PolicyWorld) -
     again, _ = index.rooms.offering.proposal("eu-de", after="", root=root)
     assert again is not None
     assert again.countersigned
-
-
-def test_a_link_is_version_and_digest() -> None:
-    assert Link(version=1, digest="x") == Link(version=1, digest="x")

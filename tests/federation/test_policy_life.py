@@ -249,11 +249,31 @@ def test_without_the_index_a_stop_holds_all_the_same(world: World) -> None:
     world.node.run("policy", "resume", "--yes", "--reason", "over")
 
 
+@pytest.mark.parametrize("damage", ["cut", "older", "gone"])
+def test_a_bundle_file_that_is_not_the_accepted_one_denies_until_it_is_restored(world: World, damage: str) -> None:
+    held = world.node.home / "bundles" / "00000003.bundle"
+    kept = held.read_bytes()
+    world.node.stop()
+    try:
+        if damage == "gone":
+            held.unlink()
+        else:
+            held.write_bytes(kept[:-100] if damage == "cut" else held.with_name("00000001.bundle").read_bytes())
+        told = world.node.run("policy", "status", check=False)
+        assert told.returncode == 1
+        assert "bundle 3" in told.stderr
+    finally:
+        held.write_bytes(kept)
+        held.chmod(0o600)
+        world.node.start()
+    world.until(lambda: world.asked() == "answered", "restored")
+
+
 def forged(world: World, how: str, whole: bytes) -> bytes:
     """The fourth bundle as a thief of the index's store, or a careless officer, would offer it."""
     signed = read_bundle(whole)
     keys = {role: read_key_file(world.root / f"{name}.key") for role, name in SIGNERS.items()}
-    keys[Role.PUBLISHER] = read_key_file(world.index.home / "keys" / "publisher.key")
+    keys[Role.PUBLISHER] = read_key_file(world.index.home / "keys" / "policy-publisher.key")
     if how == "cut":
         return whole[:-200]
     if how == "one of two":
@@ -315,23 +335,3 @@ def test_what_does_not_verify_is_refused_in_one_line_and_the_node_keeps_what_it_
     store.close()
     world.node.start()
     assert world.asked() == "answered"
-
-
-@pytest.mark.parametrize("damage", ["cut", "older", "gone"])
-def test_a_bundle_file_that_is_not_the_accepted_one_denies_until_it_is_restored(world: World, damage: str) -> None:
-    held = world.node.home / "bundles" / "00000003.bundle"
-    kept = held.read_bytes()
-    world.node.stop()
-    try:
-        if damage == "gone":
-            held.unlink()
-        else:
-            held.write_bytes(kept[:-100] if damage == "cut" else held.with_name("00000001.bundle").read_bytes())
-        told = world.node.run("policy", "status", check=False)
-        assert told.returncode == 1
-        assert "bundle 3" in told.stderr
-    finally:
-        held.write_bytes(kept)
-        held.chmod(0o600)
-        world.node.start()
-    world.until(lambda: world.asked() == "answered", "restored")

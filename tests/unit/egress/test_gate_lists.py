@@ -7,7 +7,7 @@ from policies.engine.diagnostics import PolicyError
 from policies.engine.record import from_bytes
 from policies.engine.registry_parser import shipped_registry
 from regional_node.egress import discharge
-from regional_node.egress.importers import parse_register
+from regional_node.egress.importers import ImporterRegister, parse_register
 from regional_node.egress.requests import NodeIdentity
 from tests.unit.egress.ordinary import AT, IMPORTERS, House, house
 
@@ -47,7 +47,7 @@ def refused(made: House) -> Denied:
 
 def test_an_importer_on_todays_list_receives_and_the_record_says_what_the_list_said(ordinary):
     hold(ordinary)
-    assert ordinary.read("email", importer="acme-us").value.fields[0].value == "wilhelmina@canarybird.example"
+    assert ordinary.read("email", importer="acme-us").value.fields[0].value == "w•••@c•••.example"
     records = [from_bytes(each) for each in ordinary.leaves()]
     kept = next(each for each in records if each.importer == "acme-us")
     assert kept.inputs["importer.dpf.listed"] is True
@@ -81,10 +81,16 @@ def test_a_list_older_than_the_policy_allows_leaves_the_duty_undone(ordinary, as
         ordinary.read("email", importer="acme-us")
         return
     denied = refused(ordinary)
-    assert denied.decision.reasons == ("obligation_not_dischargeable",)
-    assert "`verify_dpf_list`" in denied.what
-    assert f"the list `dpf` is of {as_of}" in denied.what
+    assert from_bytes(ordinary.leaves()[-1]).reasons == ("obligation_not_dischargeable",)  # what is told is what nobody would get
+    assert f"the list `dpf` of {as_of} is" in denied.what
     assert LOAD in denied.what
+
+
+def test_a_duty_left_undone_names_the_list_its_date_and_the_remedy(ordinary):
+    hold(ordinary, as_of="2026-11-20")
+    importer = ImporterRegister(ordinary.folder / "importers.yaml").find("acme-us", on=AT.date())
+    told = discharge.named("verify_dpf_list", importer)
+    assert told == "`verify_dpf_list` (the list `dpf` is of 2026-11-20; load today's with `regional-node lists load`)"
 
 
 def test_a_gate_that_ignores_the_age_would_release(ordinary, monkeypatch):
@@ -142,7 +148,7 @@ def test_the_british_extension_is_read_from_the_same_list(ordinary):
     hold(ordinary, ACME.replace(", uk_extension: true", ""), name="dpf_uk")
     assert region_reads(ordinary).value.fields
     hold(ordinary, ACME.replace(", uk_extension: true", ""), name="dpf_uk", as_of="2026-11-20")
-    assert "the list `dpf_uk` is of 2026-11-20" in ordinary_refusal(ordinary).what
+    assert "the list `dpf_uk` of 2026-11-20 is 2 days old" in ordinary_refusal(ordinary).what
 
 
 def region_reads(made):
@@ -171,7 +177,7 @@ def covered(made, name, *, examined=False):
     text = LISTED.replace("{dpf: Acme Inc}", f"{{covered_persons: {name}}}")
     text = text.replace("notice_names", f"not_covered_by_ownership: {str(examined).lower()}, notice_names")
     (made.folder / "importers.yaml").write_text(text)
-    return made.gate()._importers.find("acme-us", shipped_registry(), on=AT.date())
+    return ImporterRegister(made.folder / "importers.yaml").find("acme-us", shipped_registry(), on=AT.date())
 
 
 @pytest.mark.parametrize(
@@ -193,3 +199,13 @@ def test_what_is_stated_twice_or_wrongly_is_told_at_its_line(old, new, says):
     assert told, [str(each) for each in wrong.value.diagnostics]
     assert told[0].line == text[: text.index(new)].count("\n") + 1
     assert told[0].remedy
+
+
+def test_one_register_that_stays_open_sees_each_list_as_it_comes(ordinary):
+    register = ImporterRegister(ordinary.folder / "importers.yaml")
+    seen = []
+    for entries in (ACME, BETA, ACME + BETA):
+        hold(ordinary, entries)
+        seen += [register.find("acme-us", on=AT.date()).facts["dpf"]["listed"] for _ in range(2)]
+    assert seen == [True, True, False, False, True, True]
+    assert "dpf" not in register.find("acme-us").facts

@@ -1,8 +1,9 @@
-"""The bundle reader: what is truncated, altered, repeated, unknown or too large is refused with one error, and nothing else happens."""
+"""The bundle reader: what is truncated, altered, repeated, unknown or too large is refused with one error and its remedy."""
 
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
@@ -27,8 +28,7 @@ def code_of(raw: bytes, read=read_bundle) -> Code | None:  # type: ignore[no-unt
     try:
         read(raw)
     except DomicileError as error:
-        assert error.remedy
-        return error.code
+        return error.code if error.remedy else None
     return None
 
 
@@ -63,12 +63,8 @@ JSON = st.recursive(
 @settings(max_examples=400)
 def test_any_value_in_any_place_is_refused_or_read_as_it_is(key: str, value: object) -> None:
     raw = rfc8785.dumps({**BODY, key: value})  # type: ignore[dict-item]  # any JSON
-    try:
-        read = read_payload(raw)
-    except DomicileError as error:
-        assert error.code is Code.BUNDLE_ALTERED
-    else:
-        assert read.payload() == raw
+    refused = code_of(raw, read_payload)
+    assert refused is Code.BUNDLE_ALTERED if refused else read_payload(raw).payload() == raw
 
 
 def test_unknown_missing_and_repeated_keys_are_refused() -> None:
@@ -91,7 +87,7 @@ def test_deep_nesting_is_refused_and_not_a_fault() -> None:
         {"files": {"registry/laws/../x.yaml": ""}}, {"widens": ("EU", "BR")}, {"widens": ("EU", "EU")}, {"regions": ("EU DE",)},
     ],
 )  # fmt: skip
-def test_a_bundle_that_no_reader_would_take_cannot_be_made(change: dict) -> None:
+def test_a_bundle_that_no_reader_would_take_cannot_be_made(change: dict[str, Any]) -> None:
     with pytest.raises(DomicileError) as caught:
         unsigned(bundle(**change))
     assert caught.value.code is Code.BUNDLE_ALTERED
