@@ -66,6 +66,7 @@ _EMPTY_REGISTER = """# Who may receive what leaves this region. An organisation 
 #     state: IE
 #     facts: {group: true, role: controller, can_resolve_pseudonym: true}   # what policies read under `importer.`; kept duties too:
 #                                       # notice_names_transfer, tia_kept_current, clauses_copied_on_request, ccpa_contract,
+#                                       # tra_kept_current, notice_39_given, pipia_kept, cisa_controls_kept,
 #                                       # deletion_forwarded: each counts only as `true`
 #     lists: {dpf: Acme Inc}            # its exact name on dated lists (dpf, dpf_uk, dpf_ch, covered_persons), which then state the
 #                                       # facts; `regional-node lists load` takes a list

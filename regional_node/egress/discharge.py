@@ -110,6 +110,8 @@ def _by_the_register(obligation: Obligation, circumstances: Circumstances) -> bo
 _TABLE: dict[str, Callable[[Obligation, Circumstances], bool]] = {
     "record_ropa": _by_the_record,
     "document_derogation": _by_the_record,
+    "document_tiers": _by_the_record,
+    "keep_count": _by_the_record,  # the gate counts before anything leaves
     "renew_tia_soon": _by_the_record,
     "noise": _by_noise,
     "suppress_cell": _by_noise,  # every answered cell is noised and withheld under `min_cell`

@@ -20,6 +20,10 @@ DUTY_FACTS = {
     "service_provider_terms": "ccpa_contract",
     "keep_tia_current": "tia_kept_current",
     "copy_on_request": "clauses_copied_on_request",
+    "keep_tra_current": "tra_kept_current",
+    "notice_39": "notice_39_given",
+    "pipia_55": "pipia_kept",
+    "cisa_controls": "cisa_controls_kept",
 }
 """The duties that people carry out outside this program, each with the fact of an importer that says they do, read by the gate."""
 
