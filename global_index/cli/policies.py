@@ -13,7 +13,7 @@ from global_index.catalogue.roles import Role as AccountRole
 from global_index.cli import shown
 from global_index.cli.commands import Place, as_json, on_home, print_json
 from global_index.cli.opening import house_of
-from global_index.cli.policy_keys import keys, passphrase_of
+from global_index.cli.policy_keys import keys, names_of, passphrase_of
 from global_index.local import LocalIndex
 from global_index.policy.drafting import Comparison
 from global_index.policy.rooms import draft_json, overview, overview_json, rehearsed_json, stop_json
@@ -369,8 +369,9 @@ def _told(house: House, draft: str, *, plain: bool) -> None:
     click.echo(f"draft {body['draft']}: {body['title']}")
     click.echo(f"state {body['state']}, version {body['version']}, digest {body['digest'] or '-'}")
     click.echo(f"widens {', '.join(body['widens']) or 'nothing'}; awaits {', '.join(body['awaited']) or 'nobody'}")
+    names = names_of(house)
     for each in body["done"]:
-        click.echo(f"  {each['at']} {each['act']} by {each['actor']} {each['detail']}".rstrip())
+        click.echo(f"  {each['at']} {each['act']} by {names.get(each['actor'], each['actor'])} {each['detail']}".rstrip())
 
 
 def _utc(value: datetime | None) -> datetime | None:

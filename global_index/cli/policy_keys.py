@@ -85,7 +85,7 @@ def keys_enroll(
             made.public, role=kind, holder=known, region=region, root_key=lambda: _root(place, root_file), at=now()
         )  # fmt: skip
         made.keep()
-    _told(key, plain=plain, what="enrolled")
+    _told(house, key, plain=plain, what="enrolled")
 
 
 @keys.command("list")
@@ -93,10 +93,14 @@ def keys_enroll(
 @as_json
 def keys_list(place: Place, *, plain: bool) -> None:
     """Every key that was ever enrolled, and where it stands."""
-    found = [key_json(each) for each in house_of(place).policies().keyring.root().keys]
-    print_json(found) if plain else shown.console().print(
-        shown.facts(found, ("key", "role", "holder", "region", "state", "enrolled"))
-    )
+    house = house_of(place)
+    found = [key_json(each) for each in house.policies().keyring.root().keys]
+    if plain:
+        print_json(found)
+        return
+    names = names_of(house)
+    called = [{**each, "holder": names.get(each["holder"], each["holder"])} for each in found]
+    shown.console().print(shown.facts(called, ("key", "role", "holder", "region", "state", "enrolled")))
 
 
 @keys.command("rotate")
@@ -120,11 +124,12 @@ def keys_rotate(
     plain: bool,
 ) -> None:
     """Let a new key of the same holder sign; what the old one signed until now stands."""
-    keyring = house_of(place).policies().keyring
+    house = house_of(place)
+    keyring = house.policies().keyring
     with _NewKey(public, key_file, passphrase_file) as made:
         new = keyring.rotate(key, made.public, root_key=lambda: _root(place, root_file), at=now())
         made.keep()
-    _told(new, plain=plain, what="signs from now on")
+    _told(house, new, plain=plain, what="signs from now on")
 
 
 @keys.command("revoke")
@@ -139,8 +144,9 @@ def keys_revoke(place: Place, key: str, *, yes: bool, root_file: Path | None, pl
         raise DomicileError(
             "a revoked key is never current again", where=key[:40], remedy="say so with `--yes`", code=Code.PRECONDITION_MISSING
         )
-    gone = house_of(place).policies().keyring.revoke(key, root_key=lambda: _root(place, root_file), at=now())
-    _told(gone, plain=plain, what="revoked")
+    house = house_of(place)
+    gone = house.policies().keyring.revoke(key, root_key=lambda: _root(place, root_file), at=now())
+    _told(house, gone, plain=plain, what="revoked")
 
 
 def passphrase_of(path: Path, given: Any) -> str:
@@ -204,5 +210,13 @@ def _root(place: Place, root_file: Path | None) -> Ed25519PrivateKey:
     return read_key_file(path, passphrase=passphrase_of(path, None))
 
 
-def _told(key: PolicyKey, *, plain: bool, what: str) -> None:
-    print_json(key_json(key)) if plain else click.echo(f"key {key.id} of {key.holder} {what}")
+def names_of(house: House) -> dict[str, str]:
+    """What people call an account, by its id: for who reads, never for what is kept or signed."""
+    return {each.account_id: each.username for each in house.accounts.list()}
+
+
+def _told(house: House, key: PolicyKey, *, plain: bool, what: str) -> None:
+    if plain:
+        print_json(key_json(key))
+    else:
+        click.echo(f"key {key.id} of {names_of(house).get(key.holder, key.holder)} {what}")

@@ -86,7 +86,7 @@ def decide(policies: Policies, request: TransferRequest, *, at: date, counters: 
     Pure but for `counters`, which are asked for counts that the request does not state; without them such a count is unknown.
     """
     memo = policies.memo
-    key = memo.key(request, at)
+    key = memo.key(request, at, counting=counters is not None)
     if key is not None and (known := memo.verdicts.get(key)) is not None:
         return known
     found = Findings()
@@ -126,14 +126,17 @@ def attached(policies: Policies, request: TransferRequest) -> tuple[str, ...]:
 
 def _attached(policies: Policies, request: TransferRequest, found: Findings) -> tuple[str, ...]:
     codes = tuple(_code(request.facts.get(party), key) for party, key in _PARTIES)
-    named = (codes, request.laws)
+    also = tuple(law for law in request.laws if isinstance(law, str))
+    if len(also) != len(request.laws):
+        fault(found, "`laws` names what is no law")
+    named = (codes, also)
     try:
         laws = policies.memo.laws.get(named)
     except TypeError:  # a code that is a list or a mapping
         laws = None
     if laws is None:
         faults = Findings()
-        laws = _laws(policies, codes, request.laws, faults)
+        laws = _laws(policies, codes, also, faults)
         if faults.denied:
             found.denied = True
             found.faults.extend(faults.faults)

@@ -19,6 +19,7 @@ _MECHANISM_KEYS = (
     "id", "kind", "importer", "from", "to", "scope", "outside", "needs", "filing", "max_age", "renew_after", "occasional_only",
     "offered", "cite", "doubt", "watch",
 )  # fmt: skip
+_CLAIM_KEYS = ("needs", "filing", "max_age", "renew_after", "occasional_only")
 _DEADLINE_KEYS = ("right", "within", "extension", "from", "cite", "note")
 _STATUS = ("found", "recalled", "doubtful")
 
@@ -120,6 +121,11 @@ class LawReader:
             reading.wrong(body["to"].place, "a mechanism that ends before it begins", "`to` is exclusive and lies after `from`")
         if word and (kind is MechanismKind.ADEQUACY) != ("importer" in body):
             reading.wrong(node.place, "adequacy, and only adequacy, names its importer", "add or remove `importer`")
+        idle = [key for key in _CLAIM_KEYS if key in body and kind is MechanismKind.ADEQUACY and word]
+        for key in idle:  # adequacy needs no claim, so what a claim must show would never be asked
+            reading.wrong(
+                body[key].place, f"adequacy needs no claim, so its `{key}` would decide nothing", "use `scope`, or a safeguard"
+            )
         # adequacy with a scope may be opened by a listing; derogations are never offered, for they are not a way to work
         offered = kind is MechanismKind.SAFEGUARD or (kind is MechanismKind.ADEQUACY and "scope" in body)
         return Mechanism(

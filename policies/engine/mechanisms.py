@@ -150,9 +150,9 @@ class Mechanisms:
         return tuple(f"missing_evidence_{need}" for need in dict.fromkeys(missing))
 
     def _older(self, stated: Fact, age: Duration, day: int) -> bool:
-        """Whether evidence is older than an age; what bears no date cannot show that it is not."""
+        """Whether evidence is older than an age; what bears no date, or one to come, cannot show that it is not."""
         dated = day_number(stated)
-        return dated is None or dated < before(date.fromordinal(day), age, self.calendar).toordinal()
+        return dated is None or dated > day or dated < before(date.fromordinal(day), age, self.calendar).toordinal()
 
     def _filed(self, filing: Filing, claim: Mapping[str, Fact], day: int) -> tuple[list[str], bool]:
         """The evidence that is missing for a filing, and whether it was filed late."""

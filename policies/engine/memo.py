@@ -24,17 +24,17 @@ class Memo:
     __slots__ = ("fields", "laws", "verdicts")
 
     def __init__(self) -> None:
-        self.verdicts: dict[tuple[bytes, date], Decision] = {}
+        self.verdicts: dict[tuple[bytes, date, bool], Decision] = {}
         self.fields: dict[Any, FieldDecision] = {}
         self.laws: dict[Any, tuple[str, ...]] = {}
 
-    def key(self, request: TransferRequest, at: date) -> tuple[bytes, date] | None:
-        """The content of a request on a day, or None when it has no canonical bytes."""
+    def key(self, request: TransferRequest, at: date, *, counting: bool = False) -> tuple[bytes, date, bool] | None:
+        """The content of a request on a day, and whether somebody counts; None when it has no canonical bytes."""
         asked = [(field.name, field.category) for field in request.fields] if request.fields else None
         # the plain value of the word: its property takes a third of the whole time
         content: Any = (request.kind._value_, request.facts, request.mechanisms, request.laws, asked)
         try:
-            return marshal.dumps(content, _NO_REFERENCES), at
+            return marshal.dumps(content, _NO_REFERENCES), at, counting
         except ValueError:
             return None
 

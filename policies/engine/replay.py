@@ -17,10 +17,10 @@ from policies.engine.errors import DomicileError
 from policies.engine.evaluator import Policies, decide
 from policies.engine.hearing import Heard, Listener
 from policies.engine.lifecycle import FlipCount, RehearsalCounts
+from policies.engine.policy_event import is_event
 from policies.engine.record import DecisionRecord, from_bytes, is_impersonal
 from policies.engine.request import Fact, FieldAsked, TransferRequest
 from policies.engine.strict_yaml import Place
-from policies.engine.verdict import INDETERMINATE
 from policies.engine.vocabulary import Outcome
 
 NOT_BY_POLICY = frozenset(
@@ -75,7 +75,7 @@ def replay(
             unreadable += 1
             continue
         decision, heard = listener.decide(request, at=at or _day(record))
-        if _guessed(record, decision, heard):
+        if _guessed(decision, heard):
             unreadable += 1
         elif decision.outcome is not record.outcome:
             rules = tuple(sorted({rule.policy for rule in decision.rules}))
@@ -101,28 +101,36 @@ def _replayable(record: DecisionRecord, request: TransferRequest, live: Policies
     return live is None or decide(live, request, at=_day(record)).outcome is record.outcome
 
 
-def _guessed(record: DecisionRecord, decision: Decision, heard: Iterable[Heard]) -> bool:
-    """Whether the draft denies for a fact that the record could not have kept."""
-    if not decision.faults or INDETERMINATE in record.reasons:
+def _guessed(decision: Decision, heard: Iterable[Heard]) -> bool:
+    """Whether the draft denies for a fact that the record could not have kept.
+
+    Why the record itself was denied does not count: nobody's facts are not stated, so that would tell who exists.
+    """
+    if not decision.faults:
         return False
     missing = {test.path for found in heard if found.verdict is None for test in found.open_tests(found.rule.term)}
     return any(not is_impersonal(path) and path not in DERIVED for path in missing)
 
 
 def read_records(path: Path) -> Iterator[DecisionRecord]:
-    """The records of a file: the canonical bytes of one leaf per line. Raises PolicyError at the line that is none."""
+    """The decisions of a file: the canonical bytes of one leaf per line; events between them are passed over.
+
+    Raises PolicyError at the line that is neither.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
         finding = Place(path.name, 1, 1).finding("the records cannot be read", "check the path and its permissions")
         raise PolicyError([finding]) from None
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if not line.strip() or is_event(line):
             continue
         try:
             yield from_bytes(line)
         except DomicileError as error:
-            finding = Place(path.name, number, 1).finding(f"not a decision record: {error.what}", "write one ledger leaf per line")
+            finding = Place(path.name, number, 1).finding(
+                f"not a decision record: {error.what}", "write them with `regional-node ledger show --leaves`"
+            )
             raise PolicyError([finding]) from None
 
 

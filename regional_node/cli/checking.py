@@ -34,10 +34,11 @@ def ledger_verify(place: Place, *, plain: bool) -> None:
 
 @ledger.command("show")
 @click.option("--last", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many of the newest records.")
+@click.option("--leaves", is_flag=True, help="As they were hashed, for `transfer-policy replay`.")
 @on_home
-def ledger_show(place: Place, *, last: int) -> None:
+def ledger_show(place: Place, *, last: int, leaves: bool) -> None:
     """The newest decision records, one JSON line each."""
     log = place.house().ledger
     size = log.size()
     for number, leaf in log.leaves(max(0, size - last), last):
-        click.echo(json.dumps({"leaf": number, **json.loads(leaf)}, ensure_ascii=False))
+        click.echo(leaf if leaves else json.dumps({"leaf": number, **json.loads(leaf)}, ensure_ascii=False))

@@ -91,7 +91,9 @@ def _text(file: Path) -> str:
             raw = opened.read(MAX_BYTES + 1)
         return raw.decode("utf-8", "strict" if len(raw) <= MAX_BYTES else "replace")  # what is longer is refused by the reader
     except OSError:
-        raise DomicileError("the file cannot be read", where=str(file), code=Code.FILE_INVALID) from None
+        raise DomicileError(
+            "the file cannot be read", where=str(file), remedy="check the path and its permissions", code=Code.FILE_INVALID
+        ) from None
     except UnicodeDecodeError:
         raise DomicileError(
             "the file is not UTF-8 text", where=str(file), remedy="save it as UTF-8", code=Code.FILE_INVALID

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 from policies.engine.decision import Decision, RuleRef
 from policies.engine.evaluator import Policies, attached, decide
+from policies.engine.memo import Memo
 from policies.engine.request import Fact, FieldAsked, TransferRequest
 from policies.engine.vocabulary import DataCategory, Form, Kind, Shape
 from regional_node.crm.fields import FIELDS, RecordType
@@ -98,6 +99,7 @@ class Rules:
         self._reads = _paths_read(policies)
         self._cache: dict[tuple[int, bool, str, str | None, int | None], Mapping[str, _Said]] = {}
         self._places: dict[str, str] = {}
+        self._altered: dict[tuple[str, ...], Policies] = {}
         self._facts = {record_type: self._facts_of(record_type) for record_type in RecordType}
 
     def of(self, policies: Policies | None, collector: Collector, on: date) -> bool:
@@ -178,8 +180,16 @@ class Rules:
         laws = attached(self._policies, request)
         spoken = {law for law in laws if (law, Kind.STORAGE) in self._policies.sections}
         silent = tuple(law for law in laws if law not in spoken)
-        policies = replace(self._policies, overlays=(*self._policies.overlays, *silent)) if silent else self._policies
-        return decide(policies, request, at=self._on), not spoken <= set(self._policies.overlays)
+        return decide(self._without(self._policies, silent), request, at=self._on), not spoken <= set(self._policies.overlays)
+
+    def _without(self, policies: Policies, silent: tuple[str, ...]) -> Policies:
+        """The policies with the silent laws as overlays. They remember apart: what they decide is not what the bundle decides."""
+        if not silent:
+            return policies
+        found = self._altered.get(silent)
+        if found is None:
+            found = self._altered[silent] = replace(policies, overlays=(*policies.overlays, *silent), memo=Memo())
+        return found
 
     def _request(self, categories: list[str], known: _Known, consent: Mapping[str, Fact]) -> TransferRequest:
         here: dict[str, Fact] = {**self._collector.party, "region": self._collector.jurisdiction}

@@ -88,7 +88,7 @@ def test_every_setting_has_its_sentence(settings: type[Settings]) -> None:
 def readme_commands() -> list[tuple[str, str]]:
     """(program, verb) of every command that a README names, and (`make`, target)."""
     found: set[tuple[str, str]] = set()
-    for readme in (ROOT / "README.md", ROOT / "deploy" / "README.md"):
+    for readme in (ROOT / "README.md", ROOT / "deploy" / "README.md", ROOT / "policies" / "README.md"):
         text = readme.read_text(encoding="utf-8")
         found.update(re.findall(r"\b(regional-node|global-index|transfer-policy) ([a-z]+)\b", text))
         found.update(("make", target) for target in re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))

@@ -38,10 +38,14 @@ def check(paths: tuple[Path, ...], at: datetime | None, window: int, *, strict: 
         click.echo(f"warning: {finding}" if finding.severity is Severity.WARNING else str(finding))
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if not as_json:
-        warned = f", {len(findings) - errors} warnings" if len(findings) > errors else ""
-        click.echo(f"{errors} errors{warned}" if errors else f"no errors{warned}")
+        warned = len(findings) - errors
+        click.echo(_counted(errors, "error") + (f", {_counted(warned, 'warning')}" if warned else ""))
     if has_errors(findings) or (strict and findings):
         sys.exit(1)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 @click.command()

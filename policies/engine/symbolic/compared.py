@@ -221,7 +221,7 @@ def _rules(law: str, side: Side) -> dict[str, tuple[Policy, tuple[Expr, Expr]]]:
 def _of_mechanisms(law: str, old: Side, new: Side) -> list[Suspect]:
     was, now = _valid(law, old), _valid(law, new)
     return [
-        Suspect(Cause(what="mechanism", name=f"{name} of {law}", law=law), differs(was.get(name, FALSE), now.get(name, FALSE)))
+        Suspect(Cause(what="mechanism", name=name, law=law), differs(was.get(name, FALSE), now.get(name, FALSE)))
         for name in {**was, **now}
     ]
 

@@ -108,6 +108,8 @@ def test_keys_are_listed_rotated_and_revoked_with_the_root_key_kept_elsewhere(ru
     away.parent.mkdir()
     (tmp_path / "home" / "keys" / "policy-root.key").rename(away)
     olga = next(one for one in json.loads(run("policy", "keys", "list", "--json").stdout) if one["role"] == "compliance_officer")
+    assert olga["holder"] not in (listed := run("policy", "keys", "list").stdout), "people read names"
+    assert "olga" in listed
     new = str(tmp_path / "new.pem")
     assert "key file cannot be read" in run("policy", "keys", "rotate", olga["key"], "--key", new, wrong=True).output
     assert not Path(new).exists(), "a key that was not enrolled does not lie about"

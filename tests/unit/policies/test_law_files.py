@@ -129,6 +129,7 @@ def test_a_claim_with_all_its_evidence_holds() -> None:
         ({"notified": "2026-12-01"}, "missing_evidence_notified"),
         ({"audit": "2025-11-21"}, "missing_evidence_audit"),
         ({"audit": True}, "missing_evidence_audit"),
+        ({"audit": "2099-01-01"}, "missing_evidence_audit"),
         ({"id": "scc_xx"}, "mechanism_not_recognised_by_exporter_law"),
         ({"id": ["scc_tr"]}, "mechanism_not_recognised_by_exporter_law"),
     ],
@@ -210,6 +211,22 @@ def test_a_count_that_nobody_knows_denies(counters: Counts | None) -> None:
     assert found.faults
 
 
+def test_a_denial_for_want_of_counters_is_not_remembered() -> None:
+    policies = compile_policies(parse_text(POLICIES, "tr.yaml", registry=registry()))
+    request = TransferRequest(kind=Kind.STORAGE, facts={"exporter": {"region": "TR"}, "importer": {"region": "TR"}})
+    assert decide(policies, request, at=TODAY).outcome is Outcome.DENY
+    assert decide(policies, request, at=TODAY, counters=Counts(3)).outcome is Outcome.ALLOW
+    assert decide(policies, request, at=TODAY, counters=Counts(2)).outcome is Outcome.DENY
+
+
+@pytest.mark.parametrize("laws", [["TR"], (["TR"],), ({},), (None,)])
+def test_laws_that_are_no_words_never_raise(laws: Any) -> None:
+    policies = compile_policies(parse_text(POLICIES, "tr.yaml", registry=registry()))
+    facts = {"exporter": {"region": "TR"}, "importer": {"region": "US"}}
+    found = decide(policies, TransferRequest(kind=Kind.TRANSFER, facts=facts, mechanisms=(SCC,), laws=laws), at=TODAY)
+    assert (found.outcome is Outcome.ALLOW) is (laws == ["TR"])
+
+
 def test_a_count_may_be_stated_over_the_same_window_only() -> None:
     assert store(data={"persons": 3, "window": "year"}).outcome is Outcome.ALLOW
     assert store(data={"persons": 3, "window": "P12M"}).outcome is Outcome.DENY
@@ -244,6 +261,7 @@ def test_a_law_brings_its_parent_which_must_permit_too() -> None:
         ("name: Turkey", "name: Turkey\nparent: XX", "unknown parent `XX`"),
         ("claim.tier1: {", "frequency: {", "fact `frequency` is declared twice"),
         ("needs: [unmodified]", "need: [unmodified]", "unknown key `need`"),
+        ("kind: safeguard\n", "kind: adequacy\n    importer: US\n", "adequacy needs no claim, so its `needs` would decide nothing"),
         ("law: TR", "lawx: TR", "unknown key `lawx`"),
     ],
 )

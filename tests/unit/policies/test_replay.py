@@ -9,6 +9,7 @@ from policies.engine.diagnostics import PolicyError
 from policies.engine.evaluator import compile_policies
 from policies.engine.lifecycle import FlipCount
 from policies.engine.parser import load, parse_text
+from policies.engine.policy_event import PolicyEvent, PolicyHappening, event_bytes
 from policies.engine.record import DecisionRecord, canonical_bytes
 from policies.engine.registry_parser import SHIPPED
 from policies.engine.replay import read_records, rehearsal_json, rehearsal_text, replay
@@ -109,3 +110,10 @@ def test_a_line_that_is_no_record_is_an_error_at_its_place(tmp_path):
 def test_a_bundle_of_all_shipped_laws_replays_too():
     everything = compile_policies(load(SHIPPED.parent))
     assert replay(everything, [record()], live=LIVE).decisions == 1
+
+
+def test_events_between_the_decisions_are_passed_over(tmp_path):
+    event = PolicyEvent(event=PolicyHappening.FLOW_STOPPED, at=record().at, region="eu-de", by="node", importer="US", stop="one")
+    file = tmp_path / "leaves.jsonl"
+    file.write_bytes(event_bytes(event) + b"\n" + canonical_bytes(record()) + b"\n")
+    assert list(read_records(file)) == [record()]
