@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,14 +109,16 @@ def policy_rooms(
     )
 
 
-def compared(old: Policies, new: Policies, *, at: date) -> Comparison:
-    """The semantic difference. Where the search stopped early, every law that permits counts as widened: better asked than missed.
+def compared(old: Policies, new: Policies) -> Comparison:
+    """The semantic difference on any day: a permit that begins later widens too.
+
+    Where the search stopped early, every law that permits counts as widened: better asked than missed.
 
     Raises ANALYSIS_MISSING where the solver is not installed.
     """
     from policies.engine.diff import diff  # noqa: PLC0415 - the solver is heavy, and only those who compare need it
 
-    found: Difference = diff(old, new, at=at)
+    found: Difference = diff(old, new, at=None)
     widens = set(found.widened_laws)
     if found.bounded:
         widens |= {policy.law for policy in new.documents.policies if policy.effect is Effect.PERMIT}

@@ -136,7 +136,7 @@ def policy_check(place: Place, draft: str, *, officer: str, plain: bool) -> None
 @as_json
 def policy_diff(place: Place, draft: str, *, plain: bool) -> None:
     """What a draft changes against the live policies, with a witness for each change, and which laws it widens."""
-    found: Comparison = house_of(place).policies().drafting.compare(draft, at=now())
+    found: Comparison = house_of(place).policies().drafting.compare(draft)
     if plain:
         print_json({**found.body, "widens": list(found.widens)})
     else:

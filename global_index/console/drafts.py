@@ -129,7 +129,7 @@ def _stepping(router: APIRouter, rooms: Rooms) -> None:
 
     @router.post("/{draft}/compare")
     def compare(request: Request, caller: Annotated[Caller, DRAFTS], draft: Id) -> Response:
-        return _page(request, rooms, draft, caller, _tried(lambda: Found(compared=drafting.compare(draft, at=rooms.now()))))
+        return _page(request, rooms, draft, caller, _tried(lambda: Found(compared=drafting.compare(draft))))
 
     @router.post("/{draft}/rehearse")
     async def rehearse(request: Request, caller: Annotated[Caller, DRAFTS], draft: Id) -> Response:

@@ -78,7 +78,7 @@ class Approving:
                 "only its author submits a draft", where=_where(draft), remedy="edit it, which makes you its author",
                 code=Code.ROLE_MISSING,
             )  # fmt: skip
-        found = self._drafting.compared(draft, at=at)
+        found = self._drafting.compared(draft)
         at = at.replace(microsecond=0)
         starts = (active_from or at).replace(microsecond=0)
         with self._store.writing() as unit:

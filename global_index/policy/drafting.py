@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,8 +31,8 @@ class Comparison:
 class Differ(Protocol):
     """The semantic difference, as `policies.engine.diff` finds it."""
 
-    def __call__(self, old: Policies, new: Policies, *, at: date) -> Comparison:
-        """Compare. Raises DomicileError where what it needs is not installed."""
+    def __call__(self, old: Policies, new: Policies) -> Comparison:
+        """Compare on every day. Raises DomicileError where what it needs is not installed."""
         ...
 
 
@@ -135,17 +135,17 @@ class Drafting:
             count, findings = 0, findings or tuple(error.diagnostics)
         return Checked(findings=findings, policies=count)
 
-    def compare(self, draft_id: str, *, at: datetime) -> Comparison:
+    def compare(self, draft_id: str) -> Comparison:
         """What the draft changes against the live policies. Raises PolicyError for a draft that does not load."""
-        return self.compared(self.draft(draft_id), at=at)
+        return self.compared(self.draft(draft_id))
 
-    def compared(self, draft: Draft, *, at: datetime) -> Comparison:
+    def compared(self, draft: Draft) -> Comparison:
         """The same of a draft at hand. The first bundle is compared with the folder, and widens every law that permits in it."""
         new = compile_policies(documents_of(draft.files))
         with self._store.reading() as unit:
             newest = unit.newest()
         old = compile_policies(documents_of(self.live()))
-        found = self._differ(old, new, at=at.date())
+        found = self._differ(old, new)
         if newest is not None:
             return found
         permits = {policy.law for policy in new.documents.policies if policy.effect is Effect.PERMIT}

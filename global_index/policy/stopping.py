@@ -7,10 +7,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from global_index.policy.drafts import Act, Deed, PolicyStore
 from policies.engine import stops
+from policies.engine.diagnostics import use_one_of
 from policies.engine.errors import Code, DomicileError
+from policies.engine.facts import PURPOSES
 from policies.engine.registry import Registry
 from policies.engine.stops import ANY, Stop, in_force, read_stop
-from policies.engine.vocabulary import Purpose
 
 
 class Stopping:
@@ -91,11 +92,10 @@ class Stopping:
                     remedy=f"use `{ANY}` or one of: {known}",
                     code=Code.INPUT_UNKNOWN,
                 )
-        known_purposes = [each.value for each in Purpose]
-        if purpose and not any(each == purpose or each.startswith(f"{purpose}.") for each in known_purposes):
+        if purpose and purpose not in PURPOSES:
             raise DomicileError(
                 what=f"`{purpose[:80]}` is not a purpose",
                 where="purpose",
-                remedy="leave it out for all, or use one of the vocabulary",
+                remedy=use_one_of(purpose, sorted(PURPOSES)) + "; or leave it out for all",
                 code=Code.INPUT_UNKNOWN,
             )

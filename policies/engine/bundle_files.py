@@ -1,6 +1,6 @@
 """The files of a bundle: gathered from a folder, and read into documents from their texts. It never signs or decides."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from policies.engine.parser import CASES_SUFFIX, parse_text, policy_files
 from policies.engine.registry import Registry
 from policies.engine.registry_parser import SHIPPED, read_registry, registry_files
 from policies.engine.strict_yaml import Place
+from policies.engine.vocabulary import Effect
 
 _REGISTRY = "registry/"
 _YAML = ".yaml"
@@ -83,6 +84,15 @@ def policies_of(bundle: Bundle) -> Policies:
             code=Code.BUNDLE_ALTERED,
         )
     return policies
+
+
+def permitting(bundle: Bundle, laws: Collection[str]) -> frozenset[str]:
+    """Those of the laws under which the bundle permits anything; all of them where its files cannot be read."""
+    try:
+        policies = documents_of(bundle.files).policies
+    except DomicileError:
+        return frozenset(laws)
+    return frozenset(laws) & {each.ref.law for each in policies if each.effect is Effect.PERMIT}
 
 
 def _repeated(documents: Documents) -> list[Diagnostic]:

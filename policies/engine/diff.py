@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from policies.engine.declarations import redeclared
 from policies.engine.difference import Change, Difference
 from policies.engine.document import Policy
 from policies.engine.evaluator import Policies, compile_policies
@@ -25,9 +26,10 @@ def diff(
     old: Policies, new: Policies, *, at: date | None = None, kinds: Iterable[Kind] | None = None, most: int = MOST
 ) -> Difference:
     """What `new` decides otherwise than `old`, on a day or (`at` None) on any. Raises Unconfirmed for a defect of the analysis."""
+    kinds = tuple(Kind if kinds is None else kinds)
     changes: list[Change] = []
     bounded: list[str] = []
-    for kind in Kind if kinds is None else kinds:
+    for kind in kinds:
         if same(old, new, kind):
             continue
         search = Search(model(kind, [old, new]), at, most)
@@ -40,6 +42,7 @@ def diff(
         reworded=tuple(_reworded(old.documents.policies, new.documents.policies)),
         bounded=tuple(bounded),
         registry=new.registry,
+        redeclared=redeclared(old, new, kinds),
     )
 
 

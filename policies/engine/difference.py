@@ -66,6 +66,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redeclared:
+    """A fact that is declared otherwise than before, and the laws whose rules rest on it. What a counter counts has no witness."""
+
+    path: str
+    what: tuple[str, ...]
+    laws: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The fact, what of it changed, and who reads it."""
+        return f"{self.path} ({', '.join(self.what)}), read under {', '.join(self.laws)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Every class found. `reworded` are texts that changed without a verdict; `bounded` says where the search stopped early."""
 
@@ -75,26 +88,29 @@ class Difference:
     reworded: tuple[str, ...]
     bounded: tuple[str, ...]
     registry: Registry = field(repr=False)
+    redeclared: tuple[Redeclared, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether any request is decided differently, or may be where the search was bounded."""
-        return bool(self.changes or self.bounded)
+        return bool(self.changes or self.bounded or self.redeclared)
 
     def of(self, direction: Direction) -> tuple[Change, ...]:
         """The classes that go one way."""
         return tuple(change for change in self.changes if change.direction is direction)
 
-    def widens(self, code: str) -> tuple[Change, ...]:
+    def widens(self, code: str) -> tuple[Change | Redeclared, ...]:
         """What the privacy officer of a region or jurisdiction must countersign: where a law that attaches there widens."""
         law = self.registry.law_of(code)
         own = self.registry.chain(law) if law is not None else (code,)
         overlays = [j.code for j in self.registry.jurisdictions.values() if j.overlay]
-        return tuple(change for change in self.changes if change.widens and set(change.laws) & {*own, *overlays})
+        found: list[Change | Redeclared] = [*(change for change in self.changes if change.widens), *self.redeclared]
+        return tuple(each for each in found if set(each.laws) & {*own, *overlays})
 
     @property
     def widened_laws(self) -> tuple[str, ...]:
-        """The laws under which more leaves than before."""
-        return tuple(sorted({law for change in self.changes if change.widens for law in change.laws}))
+        """The laws under which more leaves than before, or may leave, since a fact that they read is declared otherwise."""
+        found = {law for change in self.changes if change.widens for law in change.laws}
+        return tuple(sorted(found.union(*(each.laws for each in self.redeclared))))
 
     def as_json(self) -> dict[str, Any]:
         """The whole as `transfer-policy diff --json` prints it."""
@@ -103,6 +119,7 @@ class Difference:
             "new": self.new_digest,
             "changes": [_change_json(change) for change in self.changes],
             "widened_laws": list(self.widened_laws),
+            "redeclared": [{"fact": r.path, "what": list(r.what), "laws": list(r.laws)} for r in self.redeclared],
             "reworded": list(self.reworded),
             "bounded": list(self.bounded),
         }
@@ -113,7 +130,8 @@ class Difference:
         for change in self.changes:
             lines += _change_lines(change)
         if not self.changes:
-            lines.append("no difference found" if self.bounded else "no difference")
+            lines.append("no difference found" if self.bounded or self.redeclared else "no difference")
+        lines += [f"declared otherwise: {each}" for each in self.redeclared]
         lines += [f"reworded, decided as before: {text}" for text in self.reworded]
         lines += [f"not searched to the end: {text}" for text in self.bounded]
         if self.widened_laws:

@@ -76,16 +76,32 @@ def open_stop(raw: bytes, root: Root) -> Stop:
     A publisher's key that was rotated still vouches for what was issued before; one that is revoked for nothing, but a node that
     took a stop keeps it: what denies is not undone by a key's end.
     """
+    stop, stands = open_past(raw, root)
+    if not stands:
+        raise STOP.broken("the key of its publisher is revoked", "fetch the list of keys, then the notice again")
+    return stop
+
+
+def open_past(raw: bytes, root: Root) -> tuple[Stop, bool]:
+    """The same, and whether its publisher's key stands: one revoked since hides no later notice. Raises STOP_REFUSED.
+
+    Under a revoked key a stop may still be obeyed, since it only denies; a resumption never.
+    """
     envelope = open_envelope(raw, STOP)
     stop = _read(envelope.payload)
     if stop.federation != root.federation:
         raise STOP.broken("it is of another federation")
+    revoked = False
     for signature in envelope.of(_ROLE):
         key = root.key(signature.key)
-        if key is None or key.role is not KeyRole.PUBLISHER or key.revoked or (key.rotated and stop.issued >= key.rotated):
+        if key is None or key.role is not KeyRole.PUBLISHER or not envelopes.verify(envelope, signature, key.public):
             continue
-        if envelopes.verify(envelope, signature, key.public):
-            return stop
+        if key.revoked is not None:
+            revoked = True
+        elif key.rotated is None or stop.issued < key.rotated:
+            return stop, True
+    if revoked:
+        return stop, False
     raise STOP.broken("it is not signed by a publisher of this federation", "fetch the list of keys, then the notice again")
 
 

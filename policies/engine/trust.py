@@ -4,10 +4,12 @@ Who may sign is what the root document says (`policies.engine.roots`, whose name
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from policies.engine import envelope as envelopes
 from policies.engine.bundle import Bundle, Link, Role, SignedBundle
+from policies.engine.bundle_files import permitting
 from policies.engine.envelope import Signature, written
 from policies.engine.errors import Code, DomicileError
 from policies.engine.roots import ROOT, KeyRole, PolicyKey, Root, open_root, read_root
@@ -18,6 +20,7 @@ __all__ = [
     "KeyRole",
     "PolicyKey",
     "Root",
+    "Unsettled",
     "open_root",
     "read_root",
     "require_next",
@@ -33,6 +36,25 @@ SIGNS_AS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """What the next bundle of a series owes besides its own: what those passed over before it widened, for which no key vouches.
+
+    `first` while no bundle of the series was taken at a node that never held one: there all that is permitted is new.
+    """
+
+    first: bool = False
+    widens: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+
+    def passed_over(self, bundle: Bundle) -> "Unsettled":
+        """The same after one more that was not taken."""
+        return Unsettled(first=self.first, widens=self.widens | {*bundle.widens}, regions=self.regions | {*bundle.regions})
+
+
+SETTLED = Unsettled()
+
+
 def verify_bundle(
     signed: SignedBundle,
     root: Root,
@@ -41,12 +63,14 @@ def verify_bundle(
     current: Link | None,
     region: str = "",
     laws: Collection[str] = (),
+    unsettled: Unsettled = SETTLED,
 ) -> None:
     """Raise unless the bundle may be kept: signed by all who must, the next in the chain, not expired. Pending is no error.
 
     `current` is the newest bundle held (in force or pending), None where none ever was. `region` and `laws` are the node's own: its
     name and every law that attaches to it (own, parents, overlays); where the bundle widens one of them, this region must have
-    countersigned whatever the bundle says. It does not check that the files load: call `policies_of` next.
+    countersigned whatever the bundle says. Where none was ever held, each of these laws that permits anything counts as widened.
+    It does not check that the files load: call `policies_of` next.
 
     (1) federation  (2) each signature  (3) author and approver  (4) two persons  (5) countersignatures  (6) publisher
     (7) the chain  (8) expiry
@@ -68,7 +92,12 @@ def verify_bundle(
         what = "its author approved it"
         raise _bundle(bundle, Code.BUNDLE_OWN_APPROVAL, what, "have a second compliance officer approve it")
     # (5) countersignatures
-    _require_countersigned(bundle, signers, region=region, laws=laws)
+    first = current is None or unsettled.first
+    widened = {*bundle.widens, *unsettled.widens, *(permitting(bundle, laws) if region and first else ())}
+    signed_for = {key.region for role, key in signers if role is Role.PRIVACY_OFFICER}
+    own = sorted(widened & set(laws)) if region else []
+    needed = {*bundle.regions, *unsettled.regions, *([region] if own else [])}
+    _require_countersigned(bundle, needed - signed_for, own or sorted(widened))
     # (6) publisher
     if not _holders(signers, Role.PUBLISHER):
         raise _bundle(bundle, Code.BUNDLE_NOT_PUBLISHED, "it is not signed by the index", "publish it at the index")
@@ -93,13 +122,16 @@ def verify_chain(
 
     One in the middle that has expired, or that a since revoked key signed, is passed over when the verified last one descends from
     it by digest: it is not kept, yet no node stays behind for ever because of it. Nothing is kept when the last one fails.
+    What one under a revoked key widened, the next must have countersigned: its files still hold it, and its signatures count for
+    nothing.
     """
+    unsettled = Unsettled(first=current is None)
     kept: list[SignedBundle] = []
     skipped: DomicileError | None = None
     for each in found:
         skipped = None
         try:
-            verify_bundle(each, root, at=at, current=current, region=region, laws=laws)
+            verify_bundle(each, root, at=at, current=current, region=region, laws=laws, unsettled=unsettled)
         except DomicileError as error:
             if error.code not in {Code.BUNDLE_EXPIRED, Code.BUNDLE_KEY_REVOKED}:
                 raise
@@ -107,6 +139,8 @@ def verify_chain(
             skipped = error
         else:
             kept.append(each)
+        revoked = skipped is not None and skipped.code is Code.BUNDLE_KEY_REVOKED
+        unsettled = unsettled.passed_over(each.bundle) if revoked else SETTLED  # an expired one was countersigned by all who must
         current = each.link
     if skipped is not None:
         raise skipped
@@ -130,16 +164,11 @@ def require_next(signed: SignedBundle, current: Link | None) -> None:
         raise _bundle(bundle, Code.BUNDLE_GAP, what, "compare the digests with `global-index policy status`")
 
 
-def _require_countersigned(
-    bundle: Bundle, signers: Sequence[tuple[Role, PolicyKey]], *, region: str, laws: Collection[str]
-) -> None:
-    own = sorted(set(laws) & set(bundle.widens)) if region else []
-    signed_for = {key.region for role, key in signers if role is Role.PRIVACY_OFFICER}
-    for needed in sorted({*bundle.regions, *([region] if own else [])}):
-        if needed not in signed_for:
-            what = f"it widens {', '.join(f'`{law}`' for law in own or bundle.widens)} and `{needed}` has not countersigned"
-            remedy = f"have the privacy officer of `{needed}` run `regional-node policy countersign`, then publish it again"
-            raise _bundle(bundle, Code.BUNDLE_NOT_COUNTERSIGNED, what, remedy)
+def _require_countersigned(bundle: Bundle, missing: Collection[str], widened: Sequence[str]) -> None:
+    for region in sorted(missing)[:1]:
+        what = f"it widens {', '.join(f'`{law}`' for law in widened)} and `{region}` has not countersigned"
+        remedy = f"have the privacy officer of `{region}` run `regional-node policy countersign`, then publish it again"
+        raise _bundle(bundle, Code.BUNDLE_NOT_COUNTERSIGNED, what, remedy)
 
 
 def _signer(signed: SignedBundle, signature: Signature, root: Root) -> tuple[Role, PolicyKey]:

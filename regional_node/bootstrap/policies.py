@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -64,6 +64,24 @@ def attaching_laws(jurisdiction: str, policies: Policies | None) -> frozenset[st
     return frozenset({jurisdiction, *above, *(code for code, each in registry.jurisdictions.items() if each.overlay)})
 
 
+def lies_in(code: str, policies: Policies | None, *, jurisdiction: str, state: str) -> bool:
+    """Whether a stop of the exports of a place binds a node: of a law that attaches to it, or of the state that it lies in.
+
+    What cannot be told binds: a place that no registry here knows, a node that was not told its state.
+    """
+    if code in attaching_laws(jurisdiction, policies):
+        return True
+    registry = policies.registry if policies is not None else shipped_registry()
+    law = registry.law_of(code)
+    if law is None:
+        return shipped_registry().law_of(code) is None
+    own, place = registry.party(jurisdiction), registry.party(code).get("state")
+    if place is None or law != own["region"]:
+        return False
+    mine = state or own.get("state", "")
+    return not mine or f"{mine}-".startswith(f"{place}-") or place.startswith(f"{mine}-")
+
+
 @dataclass(frozen=True)
 class PolicyRooms:
     """All that is done with the policies of one home."""
@@ -100,6 +118,7 @@ class PolicyRooms:
             federation=joining.load(self.home / "tls").federation,
             region=self.settings.region,
             laws=lambda policies: attaching_laws(self.settings.jurisdiction, policies),
+            lies_in=partial(lies_in, jurisdiction=self.settings.jurisdiction, state=self.settings.state),
         )
         return Accepting(self.kept, self.ledger, self.stopping, node=node, present=self.source, clock=self.clock)
 

@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from policies.engine.decision import RuleRef
 from policies.engine.document import FOREVER, Certainty, Documents, Policy
+from policies.engine.facts import PURPOSES
 from policies.engine.registry import Registry
 from policies.engine.strict_yaml import Place, Plain
 from policies.engine.terms import Every, Op, Test
-from policies.engine.vocabulary import Effect, Kind, Purpose
+from policies.engine.vocabulary import Effect, Kind
 from regional_node.usecases.policies import Stop, StopOrigin
 
 EMERGENCY_STOP = "emergency_stop"
@@ -58,7 +59,9 @@ def _terms(stop: Stop, registry: Registry, place: Place) -> tuple[Test, ...]:
             party = registry.party(stop.importer)
             terms.extend(Test(path=f"importer.{key}", op=Op.EQ, operands=(value,), place=place) for key, value in party.items())
     if stop.purpose:
-        terms.append(Test(path="purpose", op=Op.EQ, operands=(Purpose(stop.purpose).value,), place=place))
+        below = {each for each in PURPOSES if each == stop.purpose or each.startswith(f"{stop.purpose}.")}
+        if below:  # a word that heads no purpose here stops all of them
+            terms.append(Test(path="purpose", op=Op.IN, operands=tuple(sorted(below)), place=place))
     return tuple(terms)
 
 

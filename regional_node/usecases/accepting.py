@@ -14,7 +14,7 @@ from policies.engine.bundle_files import policies_of
 from policies.engine.errors import Code, DomicileError
 from policies.engine.evaluator import Policies
 from policies.engine.policy_event import PolicyEvent, PolicyHappening, event_bytes
-from policies.engine.stops import ANY, Act, next_number, open_stop
+from policies.engine.stops import ANY, Act, next_number, open_past
 from policies.engine.stops import Stop as Notice
 from policies.engine.trust import Root, open_root, verify_bundle, verify_chain
 from regional_node.usecases.ledger import Ledger
@@ -60,11 +60,15 @@ class BundlesKept(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
-    """Which node this is. `laws` gives every law that attaches to it under some policies: its own, those above it, the overlays."""
+    """Which node this is. `laws` gives every law that attaches to it under some policies: its own, those above it, the overlays.
+
+    `lies_in` tells whether a stop of a place's exports binds it: of one of these laws, or of the state it lies in.
+    """
 
     federation: str
     region: str
     laws: Callable[[Policies | None], Collection[str]]
+    lies_in: Callable[[str, Policies | None], bool]
 
 
 class _Reader:
@@ -118,16 +122,19 @@ class Accepting:
         """Follow the list of keys, version by version; how many were new. Raises TRUST_REFUSED, TRUST_OLDER.
 
         A bundle that waits for its date is withdrawn when a key under it no longer counts; one that has begun stays in force.
+        That is seen to at every look: the last one may have ended between keeping a list and withdrawing.
         """
         known, taken = self.root(), 0
-        for raw in found:
-            if raw == self._kept.root():  # another process of this home was first
-                continue
-            known = open_root(raw, federation=self._node.federation, known=known)
-            self._kept.put_root(raw)
-            taken += 1
-        if taken and known is not None:
-            self._withdraw(known)
+        try:
+            for raw in found:
+                if raw == self._kept.root():  # another process of this home was first
+                    continue
+                known = open_root(raw, federation=self._node.federation, known=known)
+                self._kept.put_root(raw)
+                taken += 1
+        finally:
+            if known is not None:
+                self._withdraw(known)
         return taken
 
     def take_bundles(self, found: Iterable[bytes]) -> tuple[Accepted, ...]:
@@ -143,12 +150,16 @@ class Accepting:
         return tuple(self._keep(each, at) for each in whole if each.bundle.version not in reader.faults)
 
     def take_stops(self, found: Iterable[bytes]) -> int:
-        """Obey the stop notices, in order; how many there were. Raises STOP_REFUSED at the first that fails, the others obeyed."""
+        """Obey the stop notices, in order; how many there were. Raises STOP_REFUSED at the first that fails, the others obeyed.
+
+        Under a publisher's key revoked since, a stop is obeyed and a resumption passed over: neither keeps later notices back.
+        """
         last, taken = self._kept.notice(), 0
         for raw in found:
-            notice = open_stop(raw, self._required_root())
+            notice, stands = open_past(raw, self._required_root())
             next_number([notice], last)
-            self._obey(notice)
+            if stands or notice.act is Act.STOP:
+                self._obey(notice)
             self._kept.noticed(notice.number)
             last, taken = notice.number, taken + 1
         return taken
@@ -202,7 +213,7 @@ class Accepting:
 
     def _obey(self, notice: Notice) -> None:
         if notice.act is Act.STOP:
-            if notice.exporter == ANY or notice.exporter in self._node.laws(self._present()):
+            if notice.exporter == ANY or self._node.lies_in(notice.exporter, self._present()):
                 self._stopping.stop(
                     importer="" if notice.importer == ANY else notice.importer,
                     purpose=notice.purpose,

@@ -20,6 +20,7 @@ from policies.engine.memo import Memo
 from policies.engine.request import Fact, FieldAsked, TransferRequest
 from policies.engine.vocabulary import DataCategory, Form, Kind, Shape
 from regional_node.crm.fields import FIELDS, RecordType
+from regional_node.crm.records import Record
 from regional_node.crm.validation import FaultCode, FieldFault, Ground
 
 DISCOURAGED = "discouraged"
@@ -128,6 +129,22 @@ class Rules:
         held = {name: _CATEGORY[record_type][name] for name in filled}
         return _told(held | {name: _custom_category(record_type, name) for name in custom}, said)
 
+    def refused(
+        self, record_type: RecordType, values: Mapping[str, object], custom: Iterable[str], former: Record | None = None
+    ) -> tuple[FieldFault, ...]:
+        """What may not be kept of a record as it is about to be written: of all its filled fields, those of before included.
+
+        A further text that was refused in `former` already refuses no change: none could take it out.
+        """
+        found = self._whole(record_type, values, custom).refused
+        if former is None or not any(fault.field in former.custom for fault in found):
+            return found
+        before = {fault.field for fault in self._whole(record_type, former.values, former.custom).refused} & {*former.custom}
+        return tuple(fault for fault in found if fault.field not in before)
+
+    def _whole(self, record_type: RecordType, values: Mapping[str, object], custom: Iterable[str]) -> Findings:
+        return self.findings(record_type, [name for name, value in values.items() if value is not None], values, custom)
+
     def _facts_of(self, record_type: RecordType) -> Callable[[Mapping[str, object]], _Facts]:
         """What gives the subject's facts, those only that some rule reads: each further one would make the same decision anew."""
         person, home = record_type is RecordType.PEOPLE, self._collector.jurisdiction
@@ -188,7 +205,9 @@ class Rules:
             return policies
         found = self._altered.get(silent)
         if found is None:
-            found = self._altered[silent] = replace(policies, overlays=(*policies.overlays, *silent), memo=Memo())
+            memo = Memo()
+            memo.laws = policies.memo.laws  # the same laws attach; an overlay alone would pass for no law at all
+            found = self._altered[silent] = replace(policies, overlays=(*policies.overlays, *silent), memo=memo)
         return found
 
     def _request(self, categories: list[str], known: _Known, consent: Mapping[str, Fact]) -> TransferRequest:

@@ -134,7 +134,7 @@ class Editing:
                 raise _not_found(record_type)
             if former.version != expected_version:
                 raise DomicileError("the record has changed since it was read", remedy="read it again", code=Code.RECORD_CONFLICT)
-            values = self._checked(record_type, given, unit.records, former=None if whole else former, at=at)
+            values = self._checked(record_type, given, unit.records, former=former, whole=whole, at=at)
             record = replace(
                 former,
                 subject_id=_subject(record_type, record_id, values),
@@ -151,7 +151,7 @@ class Editing:
         with self._unit_of_work() as unit:
             if idempotency is not None and (former := unit.records.remembered(idempotency.key_digest)) is not None:
                 return _replayed(unit.records, record_type, former, idempotency)
-            values = self._checked(record_type, given, unit.records, former=None, at=at)
+            values = self._checked(record_type, given, unit.records, former=None, whole=True, at=at)
             record_id = self._new_id()
             record = Record(
                 type=record_type,
@@ -169,17 +169,25 @@ class Editing:
         return Created(record=record, status=CREATED, replayed=False)
 
     def _checked(
-        self, record_type: RecordType, given: Mapping[str, object], store: RecordStore, *, former: Record | None, at: datetime
+        self,
+        record_type: RecordType,
+        given: Mapping[str, object],
+        store: RecordStore,
+        *,
+        former: Record | None,
+        whole: bool,
+        at: datetime,
     ) -> Mapping[str, Value]:
         checked = check(record_type, given, domains=self._domains, today=at.date())
-        kept = {} if former is None else {k: v for k, v in former.values.items() if k not in checked.emptied}
+        kept = {} if former is None or whole else {k: v for k, v in former.values.items() if k not in checked.emptied}
         values = {**kept, **checked.values}
         faulty = {fault.field for fault in checked.faults}
         lacking = (fault for fault in missing(record_type, values) if not faulty)
         faults = (*checked.faults, *lacking, *_unknown_references(record_type, checked.values, store))
         if self._collecting is not None:
             rules = self._collecting.now(at.date())
-            faults = (*faults, *rules.findings(record_type, checked.values, values).refused)
+            custom = () if former is None else former.custom
+            faults = (*faults, *rules.refused(record_type, values, custom, former))  # a new birthday speaks of an old address
         if faults:
             raise FieldsInvalidError(faults)
         return values

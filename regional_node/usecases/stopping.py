@@ -93,8 +93,11 @@ class Stopping:
 
     def _record(self, event: PolicyHappening, stop: Stop, by: StopOrigin) -> None:
         at = self._clock()
+        purpose = (
+            stop.purpose if stop.purpose in PURPOSES else ""
+        )  # a leaf holds purposes of the vocabulary alone; its id says which
         leaf = PolicyEvent(
-            event=event, at=at, region=self._region, by=by.value, stop=stop.id, importer=stop.importer, purpose=stop.purpose
+            event=event, at=at, region=self._region, by=by.value, stop=stop.id, importer=stop.importer, purpose=purpose
         )
         self._ledger.append(event_bytes(leaf), at=at)
 

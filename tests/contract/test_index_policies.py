@@ -290,7 +290,7 @@ def test_a_stop_is_one_act_and_reaches_every_region_until_it_is_resumed(index: P
     notices, _ = index.rooms.offering.stops(after=0)
     assert in_force(open_stop(each, root) for each in notices) == ()
     refusal(Code.RECORD_NOT_FOUND, index.rooms.stopping.resume, 1, reason="again", by=OLGA, at=AT)
-    for wrong in ({"exporter": "EX"}, {"importer": "Utopia"}, {"purpose": "fun"}):
+    for wrong in ({"exporter": "EX"}, {"importer": "Utopia"}, {"purpose": "fun"}, {"purpose": "essential"}):
         flow = {"exporter": "EU", "importer": "US", "purpose": "", "reason": "x", "by": "operator", "at": AT, **wrong}
         refusal(Code.INPUT_UNKNOWN, index.rooms.stopping.stop, **flow)
 

@@ -127,5 +127,7 @@ def test_a_server_that_is_there_and_does_not_start_fails(tmp_path: Path) -> None
     for name in ("initdb", "postgres"):
         (binaries / name).write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
         (binaries / name).chmod(0o755)
+    for folder in (binaries, binaries.parent):
+        folder.chmod(0o755)  # whatever mask another test has left behind
     with pytest.raises(PostgresFailedError, match="initdb failed"), postgres_server([binaries]):
         pass

@@ -38,10 +38,14 @@ class Tally:
 
 
 Say = Callable[[Draft, Part | None, Reason], None]
+Allows = Callable[[Draft, Record, Record], bool]
 
 
 class Matching:
-    """The rows of one file against the records of one unit of work. `refuse` and `remark` take what is found on the way."""
+    """The rows of one file against the records of one unit of work. `refuse` and `remark` take what is found on the way.
+
+    `allows` says of a row, its record and what that would become whether it may be; it tells itself why not.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Matching:
         new_id: Callable[[], str],
         refuse: Say,
         remark: Say,
+        allows: Allows,
         look_for_shared: bool,
     ) -> None:
         self.tally = Tally()
@@ -67,6 +72,7 @@ class Matching:
         self._new_id = new_id
         self._refuse = refuse
         self._remark = remark
+        self._allows = allows
         self._look_for_shared = look_for_shared and record_type is RecordType.PEOPLE
         self._companies: dict[str, str] = {}
         self._orphans: list[tuple[str, int, str]] = []
@@ -224,6 +230,8 @@ class Matching:
         more = tuple(one for one in self._external_ids(draft) if (one.system, one.key.reveal()) not in known)
         if values == dict(found.values) and custom == dict(found.custom) and not more:
             self.tally.unchanged += 1
+            return
+        if not self._allows(draft, found, replace(found, values=values, custom=custom)):
             return
         self._write(found, values=values, custom=custom, external_ids=(*found.external_ids, *more))
         self.tally.updated += 1

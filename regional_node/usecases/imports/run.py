@@ -22,7 +22,8 @@ from pathlib import Path
 
 from policies.engine.errors import Code, DomicileError
 from regional_node.crm.fields import RecordType
-from regional_node.crm.validation import FaultCode
+from regional_node.crm.records import Record
+from regional_node.crm.validation import FaultCode, FieldFault
 from regional_node.usecases.collecting import Collecting, Rules
 from regional_node.usecases.imports.dialects import AUTO, recognise
 from regional_node.usecases.imports.drafts import Draft, Drafting, ImportObject, Part
@@ -208,6 +209,7 @@ class _OneFile:
                 new_id=self._tools.new_id,
                 refuse=self._refuse_part,
                 remark=self._remark_part,
+                allows=self._may_become,
                 look_for_shared=self._tools.look_for_shared,
             )
             for batch in _batches(self._table.rows()):
@@ -248,12 +250,24 @@ class _OneFile:
     def _may_be_kept(self, draft: Draft, rules: Rules) -> bool:
         """Whether the region's policies let every filled field of the row be kept; what they say is in the report."""
         found = rules.findings(self._drafting.record_type, draft.filled, draft.values, draft.custom)
-        for fault in (*found.refused, *found.discouraged):
+        refused = self._tell_faults(draft, found.refused, rejected=True)
+        self._tell_faults(draft, found.discouraged, rejected=False)
+        return not refused
+
+    def _may_become(self, draft: Draft, former: Record, record: Record) -> bool:
+        """The same of a record that the row renews: of all that it would hold then."""
+        if self._rules is None:
+            return True
+        refused = self._rules.refused(record.type, record.values, record.custom, former)
+        return not self._tell_faults(draft, refused, rejected=True)
+
+    def _tell_faults(self, draft: Draft, faults: Sequence[FieldFault], *, rejected: bool) -> bool:
+        for fault in faults:
             column = self._drafting.columns.get(fault.field)
             told = self._finding(draft.line, draft.cells, column, _OF_POLICY[fault.code])
-            self._report.add(replace(told, ground=fault.ground, field=fault.field), rejected=fault in found.refused)
-        self._rejected += bool(found.refused)
-        return not found.refused
+            self._report.add(replace(told, ground=fault.ground, field=fault.field), rejected=rejected)
+        self._rejected += bool(faults) and rejected
+        return bool(faults)
 
     def _repeated(self, row: Row) -> Reason | None:
         if not self._surveyed.may_repeat(row):

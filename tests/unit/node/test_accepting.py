@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from policies.engine.evaluator import Policies
 from policies.engine.lifecycle import NodeState, PolicyReport
 from policies.engine.policy_event import PolicyHappening, event_of
 from policies.engine.registry_parser import shipped_registry
-from regional_node.bootstrap.policies import attaching_laws, policies_kept, policy_source
+from policies.engine.roots import KeyRole, PolicyKey
+from policies.engine.trust import verify_chain
+from regional_node.bootstrap.policies import attaching_laws, lies_in, policies_kept, policy_source
 from regional_node.egress.policy_report import report_of
 from regional_node.egress.policy_source import PolicySource
 from regional_node.settings import NodeSettings
@@ -31,6 +34,7 @@ from regional_node.usecases.policies import StopOrigin
 from regional_node.usecases.stopping import Stopping
 from tests.signing_room import ALL, FEDERATION, POLICY, REGION, START, SigningRoom, seeded_key
 
+WIDER = POLICY.replace("eu-within", "eu-wide").replace("when: {importer.group: true}", "when: {exporter.region: EU}")
 SETTINGS = NodeSettings(region=REGION, jurisdiction="EU", state="DE", organisation="acme-de")
 
 
@@ -60,7 +64,12 @@ class Node:
             self.kept,
             self.ledger,
             self.stopping,
-            node=Whereabouts(federation=FEDERATION, region=REGION, laws=lambda policies: attaching_laws("EU", policies)),
+            node=Whereabouts(
+                federation=FEDERATION,
+                region=REGION,
+                laws=lambda policies: attaching_laws("EU", policies),
+                lies_in=partial(lies_in, jurisdiction=SETTINGS.jurisdiction, state=SETTINGS.state),
+            ),
             present=self.source,
             clock=lambda: self.now,
         )
@@ -245,6 +254,28 @@ def test_a_waiting_bundle_is_withdrawn_when_a_key_under_it_is_revoked_and_one_in
     assert node.in_force() == ["eu-within-the-group"]
 
 
+def test_a_waiting_bundle_is_withdrawn_although_the_look_that_brought_the_revocation_ended_early(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = first(node)
+    waiting = node.room.bundle(old, policy=POLICY.replace("eu-within", "eu-later"), active_from=START + timedelta(days=3))
+    node.accepting.take_bundles([node.room.sign(waiting).to_bytes()])
+    with monkeypatch.context() as cut:
+        cut.setattr(Accepting, "_withdraw", lambda *_: None)
+        node.accepting.take_roots([node.room.revoke(Role.APPROVER)])
+    assert node.accepting.take_roots([]) == 0
+    node.now = START + timedelta(days=4)
+    assert node.in_force() == ["eu-within-the-group"]
+
+
+def test_a_broken_list_of_keys_after_a_revocation_does_not_keep_a_waiting_bundle(node: Node) -> None:
+    waiting = node.room.bundle(first(node), active_from=START + timedelta(days=3))
+    node.accepting.take_bundles([node.room.sign(waiting).to_bytes()])
+    revoked = node.room.revoke(Role.APPROVER)
+    refused(Code.TRUST_REFUSED, lambda: node.accepting.take_roots([revoked, b"broken"]))
+    assert [each.version for each in node.kept.standing().accepted] == [1]
+
+
 def test_a_list_of_keys_that_takes_a_revocation_back_or_is_older_is_refused(node: Node) -> None:
     original = node.room.signed_root()
     revoked = node.room.revoke(Role.APPROVER)
@@ -267,6 +298,37 @@ def test_a_node_that_was_away_passes_over_what_expired_meanwhile(node: Node) -> 
     taken = node.accepting.take_bundles([missed.to_bytes(), last.to_bytes()])
     assert [each.version for each in taken] == [3]
     assert node.in_force() == ["eu-last-the-group"]
+
+
+def test_what_a_revoked_officer_alone_countersigned_does_not_come_in_with_the_next_bundle(node: Node) -> None:
+    old = first(node)
+    wide = node.room.sign(node.room.bundle(old, policy=WIDER))
+    silent = node.room.bundle(wide, policy=WIDER.replace("Within the group", "Reworded"), widens=(), regions=())
+    after = node.room.sign(silent, (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER))
+    node.accepting.take_roots([node.room.revoke(Role.PRIVACY_OFFICER)])
+    refused(Code.BUNDLE_NOT_COUNTERSIGNED, lambda: node.accepting.take_bundles([wide.to_bytes(), after.to_bytes()]))
+    assert node.in_force() == ["eu-within-the-group"]
+
+
+def test_a_first_bundle_that_is_silent_about_what_it_permits_is_not_taken(node: Node) -> None:
+    by_index = (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER)
+    early = node.room.sign(node.room.bundle(policy=WIDER), by_index)
+    silent = node.room.bundle(early, policy=WIDER.replace("Within", "Inside"), widens=(), regions=())
+    later = node.room.sign(silent, by_index)
+    refused(Code.BUNDLE_NOT_COUNTERSIGNED, lambda: node.accepting.take_bundles([later.to_bytes()]))
+    refused(Code.BUNDLE_NOT_COUNTERSIGNED, lambda: node.accepting.take_bundles([early.to_bytes(), later.to_bytes()]))
+    assert node.in_force() == ["from-the-folder"]
+
+
+def test_a_first_bundle_is_taken_when_an_earlier_one_of_the_series_was_countersigned_or_it_permits_nothing(node: Node) -> None:
+    by_index = (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER)
+    agreed = node.room.sign(node.room.bundle())
+    narrower = POLICY.replace("permit", "prohibit") + "reasons: [processing_restricted]\n"
+    later = node.room.sign(node.room.bundle(agreed, policy=narrower, widens=(), regions=()), by_index)
+    again = node.room.sign(node.room.bundle(later, widens=(), regions=()), by_index)
+    verify_chain([later], node.room.root, at=node.now, current=None, region=REGION, laws=("EU",))
+    taken = node.accepting.take_bundles([each.to_bytes() for each in (agreed, later, again)])
+    assert [each.version for each in taken] == [1, 2, 3]
 
 
 def test_one_in_the_middle_that_does_not_load_here_keeps_nobody_behind(node: Node) -> None:
@@ -318,6 +380,47 @@ def test_a_stop_for_another_exporter_is_passed_over_and_one_for_a_law_above_is_n
     assert node.kept.notice() == 2
 
 
+def test_stops_under_a_publishers_key_revoked_since_hold_and_hide_no_later_one(node: Node) -> None:
+    before = [node.room.stop(1, importer="BR"), node.room.stop(2, ends=1)]
+    node.room.revoke(Role.PUBLISHER)
+    new = node.room.keys[Role.PUBLISHER] = seeded_key("publisher two")
+    public = new.public_key().public_bytes_raw()
+    enrolled = PolicyKey(public_key=public, role=KeyRole.PUBLISHER, holder="index", enrolled=START + timedelta(days=1))
+    node.room.root = node.room.root.enrolled(enrolled)
+    node.accepting.take_roots([node.room.signed_root()])
+    assert node.accepting.take_stops([*before, node.room.stop(3)]) == 3
+    assert [each.id for each in node.kept.standing().stops] == ["hq-1", "hq-3"]
+    node.accepting.take_stops([node.room.stop(4, ends=1)])
+    assert [each.id for each in node.kept.standing().stops] == ["hq-3"]
+
+
+@pytest.mark.parametrize(
+    ("exporter", "state", "binds"),
+    [
+        ("DE", "DE", True), ("EU-DE", "DE", True), ("FR", "DE", False), ("EU", "DE", True), ("DE", "", True), ("DE", "DE-BY", True),
+        ("DE-BY", "DE", True), ("BR", "DE", False), ("QQ", "DE", True), ("US-CA", "DE", False), ("PCI", "DE", True),
+    ],
+)  # fmt: skip
+def test_a_stop_of_a_state_binds_the_nodes_that_lie_in_it(exporter: str, state: str, binds: bool) -> None:
+    assert lies_in(exporter, None, jurisdiction="EU", state=state) is binds
+
+
+def test_a_stop_of_a_member_state_is_obeyed(node: Node) -> None:
+    node.accepting.take_stops([node.room.stop(1, exporter="FR"), node.room.stop(2, exporter="DE")])
+    assert [each.id for each in node.kept.standing().stops] == ["hq-2"]
+
+
+@pytest.mark.parametrize("purpose", ["essential", "nothing_we_know"])
+def test_a_stop_for_a_word_above_purposes_denies_and_can_be_lifted(node: Node, purpose: str) -> None:
+    first(node)
+    node.accepting.take_stops([node.room.stop(1, purpose=purpose)])
+    assert node.in_force() == ["eu-within-the-group", "emergency-stop-hq-1"]
+    assert node.source.fault is None
+    node.accepting.take_stops([node.room.stop(2, purpose=purpose, ends=1)])
+    assert node.in_force() == ["eu-within-the-group"]
+    assert node.kept.notice() == 2
+
+
 def test_a_missing_or_forged_stop_notice_is_refused(node: Node) -> None:
     refused(Code.STOP_REFUSED, lambda: node.accepting.take_stops([node.room.stop(2)]))
     stranger = SigningRoom(keys={**node.room.keys, Role.PUBLISHER: seeded_key("thief")})
@@ -351,15 +454,15 @@ def test_a_stop_holds_although_the_ledger_fails(node: Node, monkeypatch: pytest.
 
 
 def test_a_look_takes_keys_stops_and_bundles_and_reports(node: Node) -> None:
+    old = first(node)
+    silent = node.room.bundle(old, widens=(), regions=())
     node.roots_offered = [node.room.revoke(Role.PRIVACY_OFFICER)]
-    node.offered = [
-        node.room.sign(node.room.bundle(widens=(), regions=()), (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER)).to_bytes()
-    ]
+    node.offered = [node.room.sign(silent, (Role.AUTHOR, Role.APPROVER, Role.PUBLISHER)).to_bytes()]
     node.stops_offered = [node.room.stop(1, importer="BR")]
     fetched = node.fetching.fetch(node)
-    assert (fetched.roots, fetched.stops, [each.version for each in fetched.bundles], fetched.fault) == (1, 1, [1], None)
+    assert (fetched.roots, fetched.stops, [each.version for each in fetched.bundles], fetched.fault) == (1, 1, [2], None)
     (report,) = node.reports
-    assert (report.state, report.version, report.stop_number, report.stops) == (NodeState.ACTIVE, 1, 1, 1)
+    assert (report.state, report.version, report.stop_number, report.stops) == (NodeState.ACTIVE, 2, 1, 1)
     node.roots_offered, node.offered, node.stops_offered = [], [], []
     node.fetching.fetch(node)
     assert len(node.reports) == 1

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from policies.engine.evaluator import Policies, load_policies
+from policies.engine.evaluator import Policies, decide, load_policies
 from regional_node.api.objects import PREFIX
 from regional_node.crm.fields import RecordType
 from regional_node.crm.personal import Personal
+from regional_node.crm.records import Record
 from regional_node.crm.roles import Role
 from regional_node.crm.validation import FaultCode
-from regional_node.usecases.collecting import Collecting, Collector, Rules
+from regional_node.usecases.collecting import Collecting, Collector, Rules, _Known
 from regional_node.usecases.imports import run_import
 from regional_node.usecases.imports.reasons import Reason
 from tests.unit.imports.world import NOW, World
@@ -231,6 +232,64 @@ def test_an_import_refuses_the_row_and_names_column_rule_and_citation(tmp_path, 
     assert any("by EU, rule `eu-no-birthdays` (GDPR Art. 5(1)(c))" in line for line in report.lines())
     assert [r.reason for r in world.journal.refusals(file.run_id)] == [Reason.FIELD_NOT_TO_BE_KEPT]
     world.engine.dispose()
+
+
+NO_ADDRESSES_OF_CHILDREN = HEAD.replace("NAME", "eu-no-addresses-of-children") + (
+    "effect: oblige\nwhen: {stage: collection, law.child: true}\n"
+    "fields: {user.contact: withhold}\nreasons: [child_consent_invalid]\n"
+)
+
+
+def test_a_change_is_judged_with_the_fields_that_are_there_already(tmp_path, compiled):
+    node = served(tmp_path, compiled(NO_ADDRESSES_OF_CHILDREN))
+    client = node.client()
+    made = client.post(f"{PREFIX}/people", json={"given_name": "Zoë", "email": "zoe@example.net", "date_of_birth": "1984-03-17"})
+    assert made.status_code == 201
+    where, tag = made.headers["location"], {"if-match": made.headers["etag"]}
+    refused = client.patch(where, json={"date_of_birth": "2020-01-01"}, headers=tag)
+    assert refused.status_code == 422
+    assert [(told["field"], told["rule"]) for told in refused.json()["errors"]] == [("email", "eu-no-addresses-of-children")]
+    assert client.patch(where, json={"date_of_birth": "2020-01-01", "email": None}, headers=tag).status_code == 200
+    node.engine.dispose()
+
+
+def test_a_further_text_that_was_refused_before_refuses_no_change_but_one_that_a_change_forbids_does(compiled):
+    rules = rules_of(compiled(NO_ADDRESSES_OF_CHILDREN))
+    child = {"given_name": "Zoë", "date_of_birth": Personal(date(2020, 1, 1))}
+    texts = {"email_written": Personal("zoe at example")}
+    former = Record(
+        type=RecordType.PEOPLE, id="a", subject_id="a", version=1, created_at=NOW, updated_at=NOW, values=child, custom=texts
+    )
+    assert rules.refused(RecordType.PEOPLE, {**child, "job_title": "Buyer"}, texts, former) == ()
+    grown = replace(former, values={**child, "date_of_birth": Personal(date(1984, 3, 17))})
+    assert [fault.field for fault in rules.refused(RecordType.PEOPLE, child, texts, grown)] == ["email_written"]
+
+
+def test_an_import_that_renews_a_record_is_judged_with_what_it_holds_already(tmp_path, compiled):
+    world = World(tmp_path)
+    policies = compiled(NO_ADDRESSES_OF_CHILDREN)
+    tools = replace(world.tools, collecting=Collecting(policies=lambda: policies, collector=lambda: EU))
+    head = "external_id,given_name,date_of_birth"
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text(f"{head},email\n1,Zoë,1984-03-17,zoe@example.net\n2,Bob,1984-03-17,bob@example.net\n", encoding="utf-8")
+    second.write_text(f"{head}\n1,Zoë,2020-01-01\n2,Bob,1984-03-18\n", encoding="utf-8")
+    run_import([first], tools, dialect="domicile")
+    (file,) = run_import([second], tools, dialect="domicile").files
+    assert (file.counts.updated, file.counts.rejected) == (1, 1)
+    (refused,) = file.rejections
+    assert (refused.line, refused.field, refused.reason) == (2, "email", Reason.FIELD_NOT_TO_BE_KEPT)
+    world.engine.dispose()
+
+
+def test_what_collecting_decides_with_silent_laws_is_no_answer_of_the_bundle(compiled):
+    kept_there = HEAD.replace("NAME", "us-kept").replace("law: EU", "law: US") + "effect: permit\nwhen: {stage: collection}\n"
+    policies = compiled(kept_there, base=False)
+    rules = rules_of(policies, Collector(jurisdiction="US-CA", party=EU.party))
+    known, consent = _Known(natural_person=True, region="US-CA", type=None, age=None), {"status": "none"}
+    kept, _ = rules._decided(["user.contact"], known, consent)
+    assert kept.outcome.permits
+    asked = rules._request(["user.contact"], known, consent)
+    assert not decide(policies, asked, at=DAY).outcome.permits
 
 
 def test_an_import_without_the_rules_would_keep_what_they_refuse(tmp_path):

@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("z3", reason="z3-solver is not installed: pip install --require-hashes -r requirements/analysis.txt")
 
+from policies.engine.bundle_files import documents_of, files_of
+from policies.engine.declarations import redeclared
 from policies.engine.diff import diff, run_diff
 from policies.engine.difference import Direction
 from policies.engine.document import Documents
@@ -160,3 +162,45 @@ def test_without_the_solver_one_clear_error_names_the_remedy_and_deciding_goes_o
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SHIPPED.parents[1])
     assert "pip install --require-hashes -r requirements/analysis.txt" in done.stdout
+
+
+def federal(old: str = "", new: str = "", law: str = "us.yaml"):
+    """The rules of the United States, with one thing changed in the registry."""
+    files = {name: text for name, text in files_of(SHIPPED.parent).items() if name.startswith("registry/")}
+    files["us-federal.yaml"] = (SHIPPED.parent / "us-federal.yaml").read_text(encoding="utf-8")
+    assert old in files[f"registry/laws/{law}"]
+    if old:
+        files[f"registry/laws/{law}"] = files[f"registry/laws/{law}"].replace(old, new)
+    return compile_policies(documents_of(files))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("kinds: [transfer]", "kinds: [contact]", "counter kinds"),
+        ("categories: [user.biometric]", "categories: [user.financial]", "counter categories"),
+    ],
+)
+def test_a_counter_that_counts_other_things_widens_the_laws_that_read_it(old, new, what):
+    found = diff(federal(), federal(old, new), kinds=[Kind.TRANSFER])
+    assert found
+    assert what in {part for each in found.redeclared for part in each.what}
+    assert found.widened_laws == ("US",)
+    assert found.widens("US-CA")
+    assert not found.widens("BR")
+    assert "declared otherwise: " in found.as_text()
+    assert json.loads(json.dumps(found.as_json()))["redeclared"][0]["laws"] == ["US"]
+
+
+def test_a_fact_that_is_only_explained_otherwise_is_no_difference():
+    facts = {path: replace(spec, means="in other words") for path, spec in OLD.registry.facts.items()}
+    documents = replace(OLD.documents, registry=replace(OLD.registry, facts=facts))
+    assert not diff(OLD, compile_policies(documents))
+
+
+def test_a_fact_that_takes_other_values_widens_the_laws_that_read_it():
+    path = "legal_basis"
+    facts = {**OLD.registry.facts, path: replace(OLD.registry.facts[path], one_of=())}
+    documents = replace(OLD.documents, registry=replace(OLD.registry, facts=facts))
+    found = redeclared(OLD, compile_policies(documents), list(Kind))
+    assert [(each.path, each.what, each.laws) for each in found] == [(path, ("one_of",), ("EU",))]

@@ -78,6 +78,17 @@ def test_a_personal_fact_that_no_record_keeps_is_not_guessed():
     assert replay(asks, [record()], live=LIVE).unreadable == 1
 
 
+def test_a_rehearsal_does_not_tell_whether_a_person_exists():
+    """Somebody is denied by a rule that read personal facts, nobody for facts that are not stated."""
+    live = draft("when: {legal_basis: none}", "when: {legal_basis: contract, consent.status: refused}")
+    asks = draft("when: {legal_basis: none}", "when: {legal_basis: contract, subject.type: employee}")
+    somebody = record(outcome=Outcome.DENY, reasons=("no_lawful_basis",))
+    nobody = record(outcome=Outcome.DENY, reasons=("indeterminate_input",))
+    told = [replay(asks, [each], live=live) for each in (somebody, nobody)]
+    assert told[0] == told[1]
+    assert told[0].unreadable == 1
+
+
 def test_an_impersonal_fact_that_nobody_states_flips_to_a_denial():
     asks = draft("when: {legal_basis: none}", "when: {legal_basis: contract, importer.group: false}")
     (flip,) = replay(asks, [record()], live=LIVE).flips

@@ -173,6 +173,21 @@ def test_a_series_passes_over_what_expired_in_its_middle_and_keeps_the_rest() ->
     assert caught.value.code is Code.BUNDLE_EXPIRED
 
 
+@pytest.mark.parametrize("name", [AUTHOR, OFFICER_EU])
+def test_what_one_under_a_revoked_key_widened_the_next_must_have_countersigned(name: str) -> None:
+    late = replace(enrolled("late", KeyRole.COMPLIANCE_OFFICER), holder="late")
+    officer = enrolled("dpo-eu-2", KeyRole.PRIVACY_OFFICER, "eu-de")
+    root = replace(ROOT, keys=(*ROOT.keys, late, officer)).revoked(key_of(name), at=AT)
+    wide = signed(bundle())
+    silent = bundle(version=8, previous=wide.link.digest, widens=(), regions=())
+    by: dict[Role, tuple[str, ...]] = {Role.AUTHOR: ("late",)}
+    with pytest.raises(DomicileError) as caught:
+        verify_chain([wide, signed(silent, by=by | {Role.PRIVACY_OFFICER: ()})], root, at=AT, current=BEFORE)
+    assert caught.value.code is Code.BUNDLE_NOT_COUNTERSIGNED
+    agreed = signed(silent, by=by | {Role.PRIVACY_OFFICER: ("dpo-eu-2",)})
+    assert verify_chain([wide, agreed], root, at=AT, current=BEFORE) == (agreed,)
+
+
 def test_a_series_is_not_bent_around_a_bundle_that_was_never_approved() -> None:
     alone = signed(by={Role.APPROVER: ()})
     after = signed(bundle(version=8, previous=alone.link.digest, issued=AT))
