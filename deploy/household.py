@@ -126,13 +126,15 @@ class Household:
             await asyncio.wait({waiting, watcher}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-        if process.returncode is not None:
+        if process.returncode is not None and not service.ready.is_set():
             msg = f"{name} stopped before it was ready (exit {process.returncode}): {service.last_line} (see {log})"
             raise StepFailedError(msg)
         if not service.ready.is_set():
             msg = f"{name} was not ready after {seconds:.0f} s: {service.last_line} (see {log})"
             raise StepFailedError(msg)
         self.services[name] = service
+        if watcher.done():  # it was ready, and died before it was known as running
+            self._ended(service)
 
     async def _watch(self, service: Service) -> None:
         stream = service.process.stdout
@@ -144,6 +146,9 @@ class Household:
                     service.ready.set()
         await service.process.wait()
         self._running.discard(service.process)
+        self._ended(service)
+
+    def _ended(self, service: Service) -> None:
         if self.services.get(service.name) is service:
             del self.services[service.name]
             if not self._stopping:
