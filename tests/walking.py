@@ -69,4 +69,4 @@ def _node(node: Any, children: list[str]) -> str:
     if kind == z3.Z3_OP_UNINTERPRETED and not children:
         return f"of.get({node.decl().name()!r}, {'0' if z3.is_int(node) else 'False'})"
     message = f"no such operation: {node.decl()}"
-    raise NotImplementedError(message)
+    raise LookupError(message)
