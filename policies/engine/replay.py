@@ -25,11 +25,14 @@ from policies.engine.vocabulary import Outcome
 
 NOT_BY_POLICY = frozenset(
     {
-        "importer_unknown", "purpose_not_registered", "budget_exhausted", "record_not_found", "noise_missing", "form_not_possible",
-        "processing_restricted", "obligation_not_dischargeable",
+        "importer_unknown", "purpose_not_registered", "budget_exhausted", "noise_missing", "form_not_possible",
+        "obligation_not_dischargeable",
     }
 )  # fmt: skip
-"""Reasons for which a node denies by itself: what a policy would have said is not on the record."""
+"""Reasons for which a node denies by itself: what a policy would have said is not on the record.
+
+Not those that follow from the person (nobody is there, processing is restricted): left out, they would tell by their number.
+"""
 
 Rebuild = Callable[[DecisionRecord], TransferRequest]
 

@@ -89,6 +89,18 @@ def test_a_rehearsal_does_not_tell_whether_a_person_exists():
     assert told[0].unreadable == 1
 
 
+@pytest.mark.parametrize("wider", [STRICTER, LIVE])
+@pytest.mark.parametrize("live", [LIVE, None])
+def test_denials_that_follow_from_a_person_count_as_the_denial_of_nobody(wider, live):
+    """Whatever a draft reads, the counts are those of a pseudonym behind which nobody stands."""
+    nobody, *persons = (
+        record(outcome=Outcome.DENY, reasons=(reason,))
+        for reason in ("record_not_found", "processing_restricted", "consent_withdrawn", "child_consent_invalid")
+    )
+    told = replay(wider, [nobody], live=live)
+    assert [replay(wider, [person], live=live) for person in persons] == [told] * 3
+
+
 def test_an_impersonal_fact_that_nobody_states_flips_to_a_denial():
     asks = draft("when: {legal_basis: none}", "when: {legal_basis: contract, importer.group: false}")
     (flip,) = replay(asks, [record()], live=LIVE).flips
