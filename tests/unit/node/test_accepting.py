@@ -1,134 +1,24 @@
 """What a node takes of what the index publishes. What does not verify changes nothing that is in force, and is one clear error."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine
 
-from chassis.database import open_database
 from policies.engine.bundle import Role, SignedBundle
-from policies.engine.errors import Code, DomicileError
-from policies.engine.evaluator import Policies
-from policies.engine.lifecycle import NodeState, PolicyReport
-from policies.engine.policy_event import PolicyHappening, event_of
+from policies.engine.errors import Code
+from policies.engine.lifecycle import NodeState
+from policies.engine.policy_event import PolicyHappening
 from policies.engine.registry_parser import shipped_registry
-from policies.engine.roots import KeyRole, PolicyKey
 from policies.engine.trust import verify_chain
-from regional_node.bootstrap.policies import attaching_laws, lies_in, policies_kept, policy_source
-from regional_node.egress.policy_report import report_of
-from regional_node.egress.policy_source import PolicySource
-from regional_node.settings import NodeSettings
-from regional_node.storage.ledger import LedgerKey, StoredLedger
-from regional_node.storage.metadata import metadata
-from regional_node.storage.policy_files import StoredPolicies
+from regional_node.bootstrap.policies import attaching_laws
 from regional_node.usecases import accepting as accepting_module
-from regional_node.usecases.accepting import Accepting, Whereabouts
-from regional_node.usecases.fetching import Fetching
-from regional_node.usecases.policies import StopOrigin
-from regional_node.usecases.stopping import Stopping
-from tests.signing_room import ALL, FEDERATION, POLICY, REGION, START, SigningRoom, seeded_key
+from regional_node.usecases.accepting import Accepting
+from tests.signing_room import ALL, POLICY, REGION, START, SigningRoom, seeded_key
+from tests.unit.node.accepting_world import WIDER, Node, first, node, refused
 
-WIDER = POLICY.replace("eu-within", "eu-wide").replace("when: {importer.group: true}", "when: {exporter.region: EU}")
-SETTINGS = NodeSettings(region=REGION, jurisdiction="EU", state="DE", organisation="acme-de")
-
-
-@dataclass
-class Node:
-    """A node's home, store and ledger, and what the index offers it."""
-
-    home: Path
-    engine: Engine
-    room: SigningRoom
-    now: datetime = START + timedelta(hours=1)
-    offered: list[bytes] = field(default_factory=list)
-    roots_offered: list[bytes] = field(default_factory=list)
-    stops_offered: list[bytes] = field(default_factory=list)
-    reports: list[PolicyReport] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        (self.home / "policies").mkdir(exist_ok=True)
-        (self.home / "policies" / "eu.yaml").write_text(POLICY.replace("eu-within-the-group", "from-the-folder"))
-        self.kept: StoredPolicies = policies_kept(self.home, self.engine)
-        self.source: PolicySource = policy_source(self.home, SETTINGS, self.kept, clock=lambda: self.now)
-        signer = LedgerKey(origin="domicile.test/eu-de", key=Ed25519PrivateKey.from_private_bytes(b"l" * 32))
-        self.ledger = StoredLedger(self.engine, signer=signer)
-        ids = iter(f"{number:032x}" for number in range(1, 100))
-        self.stopping = Stopping(self.kept, self.ledger, region=REGION, clock=lambda: self.now, new_id=lambda: next(ids))
-        self.accepting = Accepting(
-            self.kept,
-            self.ledger,
-            self.stopping,
-            node=Whereabouts(
-                federation=FEDERATION,
-                region=REGION,
-                laws=lambda policies: attaching_laws("EU", policies),
-                lies_in=partial(lies_in, jurisdiction=SETTINGS.jurisdiction, state=SETTINGS.state),
-            ),
-            present=self.source,
-            clock=lambda: self.now,
-        )
-        self.fetching = Fetching(self.accepting, self.kept.book, report=self._report, clock=lambda: self.now)
-
-    def _report(self, refused: str) -> PolicyReport:
-        found = self.source.in_force()
-        standing = self.kept.standing()
-        return report_of(
-            found, standing, at=self.now, fault=self.source.fault, refused=refused, root_version=1, notice=self.kept.notice()
-        )
-
-    # the index, as `Fetching` sees it
-
-    def roots(self, known: int) -> Iterator[bytes]:
-        return iter(self.roots_offered)
-
-    def bundles(self, after: int, version_of: Callable[[bytes], int]) -> Iterator[bytes]:
-        return iter(self.offered)
-
-    def stops(self, after: int) -> Iterator[bytes]:
-        return iter(self.stops_offered)
-
-    def report(self, report: PolicyReport) -> None:
-        self.reports.append(report)
-
-    def in_force(self) -> list[str]:
-        policies: Policies | None = self.source()
-        return [each.name for each in policies.documents.policies] if policies is not None else []
-
-    def events(self) -> list[PolicyHappening]:
-        return [event_of(leaf).event for _, leaf in self.ledger.leaves(0, 100)]
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    engine = open_database(f"sqlite:///{tmp_path / 'node.db'}", synchronous="NORMAL")
-    metadata.create_all(engine)
-    made = Node(tmp_path, engine, SigningRoom())
-    made.kept.put_root(made.room.signed_root())
-    yield made
-    engine.dispose()
-
-
-def refused(code: Code, work: Callable[[], Any]) -> DomicileError:
-    with pytest.raises(DomicileError) as raised:
-        work()
-    assert raised.value.code is code, raised.value
-    assert raised.value.remedy
-    assert "\n" not in str(raised.value)
-    return raised.value
-
-
-def first(node: Node) -> SignedBundle:
-    """The first bundle, taken and in force."""
-    signed = node.room.sign(node.room.bundle())
-    node.accepting.take_bundles([signed.to_bytes()])
-    assert node.in_force() == ["eu-within-the-group"]
-    return signed
+__all__ = ["node"]
 
 
 def test_a_bundle_that_all_have_signed_is_taken_and_decides(node: Node) -> None:
@@ -358,99 +248,6 @@ def test_a_build_that_does_not_verify_would_be_found(node: Node, monkeypatch: py
     monkeypatch.setattr(accepting_module, "verify_chain", lambda found, *_, **__: tuple(found))
     taken = node.accepting.take_bundles([MADE_WRONG["signed by one of two"][1](node.room, old)])
     assert [each.version for each in taken] == [2]
-
-
-# Stops
-
-
-def test_a_stop_of_the_index_is_obeyed_and_lifted_by_the_index_alone(node: Node) -> None:
-    assert node.accepting.take_stops([node.room.stop(1, importer="US-CA")]) == 1
-    (stop,) = node.kept.standing().stops
-    assert (stop.id, stop.importer, stop.origin) == ("hq-1", "US-CA", StopOrigin.INDEX)
-    assert "emergency-stop-hq-1" in node.in_force()
-    refused(Code.ROLE_MISSING, lambda: node.stopping.resume("hq-1", why="we disagree"))
-    node.accepting.take_stops([node.room.stop(2, ends=1)])
-    assert node.kept.standing().stops == ()
-    assert node.events() == [PolicyHappening.FLOW_STOPPED, PolicyHappening.FLOW_RESUMED]
-
-
-def test_a_stop_for_another_exporter_is_passed_over_and_one_for_a_law_above_is_not(node: Node) -> None:
-    node.accepting.take_stops([node.room.stop(1, exporter="BR"), node.room.stop(2, exporter="EU", purpose="analytics")])
-    assert [each.id for each in node.kept.standing().stops] == ["hq-2"]
-    assert node.kept.notice() == 2
-
-
-def test_stops_under_a_publishers_key_revoked_since_hold_and_hide_no_later_one(node: Node) -> None:
-    before = [node.room.stop(1, importer="BR"), node.room.stop(2, ends=1)]
-    node.room.revoke(Role.PUBLISHER)
-    new = node.room.keys[Role.PUBLISHER] = seeded_key("publisher two")
-    public = new.public_key().public_bytes_raw()
-    enrolled = PolicyKey(public_key=public, role=KeyRole.PUBLISHER, holder="index", enrolled=START + timedelta(days=1))
-    node.room.root = node.room.root.enrolled(enrolled)
-    node.accepting.take_roots([node.room.signed_root()])
-    assert node.accepting.take_stops([*before, node.room.stop(3)]) == 3
-    assert [each.id for each in node.kept.standing().stops] == ["hq-1", "hq-3"]
-    node.accepting.take_stops([node.room.stop(4, ends=1)])
-    assert [each.id for each in node.kept.standing().stops] == ["hq-3"]
-
-
-@pytest.mark.parametrize(
-    ("exporter", "state", "binds"),
-    [
-        ("DE", "DE", True), ("EU-DE", "DE", True), ("FR", "DE", False), ("EU", "DE", True), ("DE", "", True), ("DE", "DE-BY", True),
-        ("DE-BY", "DE", True), ("BR", "DE", False), ("QQ", "DE", True), ("US-CA", "DE", False), ("PCI", "DE", True),
-    ],
-)  # fmt: skip
-def test_a_stop_of_a_state_binds_the_nodes_that_lie_in_it(exporter: str, state: str, binds: bool) -> None:
-    assert lies_in(exporter, None, jurisdiction="EU", state=state) is binds
-
-
-def test_a_stop_of_a_member_state_is_obeyed(node: Node) -> None:
-    node.accepting.take_stops([node.room.stop(1, exporter="FR"), node.room.stop(2, exporter="DE")])
-    assert [each.id for each in node.kept.standing().stops] == ["hq-2"]
-
-
-@pytest.mark.parametrize("purpose", ["essential", "nothing_we_know"])
-def test_a_stop_for_a_word_above_purposes_denies_and_can_be_lifted(node: Node, purpose: str) -> None:
-    first(node)
-    node.accepting.take_stops([node.room.stop(1, purpose=purpose)])
-    assert node.in_force() == ["eu-within-the-group", "emergency-stop-hq-1"]
-    assert node.source.fault is None
-    node.accepting.take_stops([node.room.stop(2, purpose=purpose, ends=1)])
-    assert node.in_force() == ["eu-within-the-group"]
-    assert node.kept.notice() == 2
-
-
-def test_a_missing_or_forged_stop_notice_is_refused(node: Node) -> None:
-    refused(Code.STOP_REFUSED, lambda: node.accepting.take_stops([node.room.stop(2)]))
-    stranger = SigningRoom(keys={**node.room.keys, Role.PUBLISHER: seeded_key("thief")})
-    refused(Code.STOP_REFUSED, lambda: node.accepting.take_stops([stranger.stop(1)]))
-    assert node.kept.standing().stops == ()
-
-
-def test_an_own_stop_is_recorded_and_needs_no_index(node: Node) -> None:
-    stop, new = node.stopping.stop(importer="", purpose="", reason="a leak")
-    assert new
-    assert node.stopping.stop(importer="", purpose="", reason="again") == (stop, False)
-    node.stopping.resume(stop.id, why="mended")
-    assert node.events() == [PolicyHappening.FLOW_STOPPED, PolicyHappening.FLOW_RESUMED]
-    assert b"a leak" not in b"".join(leaf for _, leaf in node.ledger.leaves(0, 10))
-    refused(Code.RECORD_NOT_FOUND, lambda: node.stopping.resume(stop.id, why="twice"))
-
-
-def test_a_stop_holds_although_the_ledger_fails(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any, **__: Any) -> Any:
-        raise DomicileError("the ledger does not fit its checkpoint", remedy="look", code=Code.LEDGER_BROKEN)
-
-    monkeypatch.setattr(StoredLedger, "append", broken)
-    error = refused(Code.LEDGER_BROKEN, lambda: node.stopping.stop(importer="", purpose="", reason=""))
-    assert "is stopped" in error.what
-    (stop,) = node.kept.standing().stops
-    refused(Code.LEDGER_BROKEN, lambda: node.stopping.resume(stop.id, why="nothing runs again unrecorded"))
-    assert node.kept.standing().stops == (stop,)
-
-
-# A look at the index
 
 
 def test_a_look_takes_keys_stops_and_bundles_and_reports(node: Node) -> None:
